@@ -1,0 +1,27 @@
+# ece_module(NAME [USES module...] [LINK library...])
+#   One noun: NAME.c and NAME.h in the current folder (NAME.h alone makes an interface target). USES names the
+#   modules whose headers it includes; LINK the third parties.
+function(ece_module name)
+  cmake_parse_arguments(arg "" "" "USES;LINK" ${ARGN})
+  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${name}.c)
+    add_library(${name} STATIC ${name}.c)
+    target_link_libraries(${name} PUBLIC project_options ${arg_USES} ${arg_LINK})
+  else()
+    add_library(${name} INTERFACE)
+    target_link_libraries(${name} INTERFACE project_options ${arg_USES} ${arg_LINK})
+  endif()
+endfunction()
+
+# ece_unit_test(NAME [USES module...] [LINK library...])
+#   tests/unit/test_NAME.c as one cmocka program; it runs in its own empty directory.
+function(ece_unit_test name)
+  cmake_parse_arguments(arg "" "" "USES;LINK" ${ARGN})
+  if(NOT EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/test_${name}.c)
+    return()
+  endif()
+  add_executable(test_${name} test_${name}.c)
+  target_link_libraries(test_${name} PRIVATE ${name} ${arg_USES} ${arg_LINK} PkgConfig::CMOCKA)
+  target_compile_definitions(test_${name} PRIVATE TEST_DATA="${CMAKE_SOURCE_DIR}/tests/data")
+  add_test(NAME unit/${name} COMMAND test_${name})
+  set_tests_properties(unit/${name} PROPERTIES TIMEOUT 60)
+endfunction()
