@@ -4,7 +4,7 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET "libuv>=1.40")
 pkg_check_modules(LIBCURL REQUIRED IMPORTED_TARGET "libcurl>=7.87")
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET "jansson>=2.13")
-# libjwt 2 renames and 3 removes what common/codec/jwt.c calls.
+# libjwt 2 renames and 3 removes what common/codec/jwt_text.c calls.
 pkg_check_modules(LIBJWT REQUIRED IMPORTED_TARGET "libjwt>=1.10" "libjwt<2")
 pkg_check_modules(LIBSYSTEMD REQUIRED IMPORTED_TARGET "libsystemd>=247")
 pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET "openssl>=3.0")

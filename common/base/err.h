@@ -65,6 +65,12 @@ int err_wrap(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 /** ERR_NO_MEMORY with a fixed text. Returns -1. */
 int err_no_memory(struct err *err);
 
+/** For the rare call whose failure changes nothing: gcc does not take (void) for MUST_CHECK. Say why beside it. */
+static inline void err_ignore(int rc)
+{
+    (void)rc;
+}
+
 /** "no_space" for ERR_NO_SPACE: stable, for JSON and tests. */
 const char *err_code_name(enum err_code code);
 

@@ -10,6 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { PARSE_SHOWN_BYTES = 81 };
+
+/** @text as a message may show it: cut to 80 bytes, anything but printable ASCII replaced by '?'. Returns @ret. */
+const char *parse_shown(const char *text, char ret[static PARSE_SHOWN_BYTES]);
+
 /** Decimal digits only, within [min, max]. */
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret,
               struct err *err) MUST_CHECK;
