@@ -16,12 +16,12 @@
 
 enum { JSON_DEPTH_MAX = 32 };
 
-static inline void json_cleanup_(json_t **json)
+static inline void json_cleanup(json_t **json)
 {
     json_decref(*json);
 }
 
-#define auto_json CLEANUP(json_cleanup_) json_t
+#define auto_json CLEANUP(json_cleanup) json_t
 
 /** Parse one object or array. @ret returns owned (json_decref). ERR_INVALID with line and column. Depth is checked before
  * jansson sees the bytes. */

@@ -11,6 +11,7 @@
 #include "common/base/secret.h"
 #include "common/codec/keys.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,7 +32,8 @@ struct x509_ca {
     int64_t not_after_s;
 };
 
-/** Read one PEM certificate (the first in the text; at most X509_PEM_MAX bytes). ERR_INVALID if it is none or no CA. */
+/** Read the one PEM certificate in the text (at most X509_PEM_MAX bytes). ERR_INVALID if it is none, no CA, or there is a
+ * second PEM block: who trusts the text trusts all of it, so it must hold nothing that was not looked at. */
 int x509_read_ca(const char *pem, size_t len, struct x509_ca *ret, struct err *err) MUST_CHECK;
 
 /** True if any certificate in the PEM bundle has this SHA-256. */
