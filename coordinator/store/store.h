@@ -77,7 +77,9 @@ struct store {
     const struct store_ops *ops; /* first member of each backend's struct */
 };
 
-/** Queue a transaction (all is copied). -1 only if it could not be queued (bounds, memory, closing): then no callback. */
+/** Queue a transaction (all is copied). -1 only if it could not be queued (bounds, memory, closing): then no callback.
+ * @done may be NULL. */
+/* NOLINTNEXTLINE(readability-function-size): two lists and a callback have that many parts */
 static inline int store_commit(struct store *store, const struct store_condition *conditions,
                                size_t n_conditions, const struct store_operation *operations,
                                size_t n_operations, store_commit_fn *done, void *userdata,
