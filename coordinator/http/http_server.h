@@ -30,7 +30,7 @@ struct http_server_options {
     const struct clock *clock;
     const struct log *log;
     const struct router *router; /* outlives the server */
-    int listen_fd;               /* taken; bound and listening, non-blocking */
+    int listen_fd;               /* taken, also on failure; bound and listening, non-blocking */
     struct http_identity
         internal; /* for clients that name internal_name (SNI), and when there is no other */
     const char *internal_name; /* "<installation id>.ece.internal" */
@@ -55,7 +55,8 @@ int http_server_set_internal(struct http_server *server, const struct http_ident
 int http_server_set_external(struct http_server *server, const struct http_identity *identity,
                              struct err *err) MUST_CHECK;
 
-/** Close listener and connections, answer what is parked with 503, call @closed once from the loop, free. */
+/** Answer what is parked with 503, close listener and connections, free, call @closed once; all of it from the loop, so
+ * handlers may call this. on_connection_closed is not called any more: it is the server that leaves, not the clients. */
 void http_server_stop(struct http_server *server, void (*closed)(void *userdata),
                       void *userdata);
 

@@ -12,7 +12,7 @@ enum access {
     ACCESS_PUBLIC,      /* anyone: health, the CA certificate */
     ACCESS_READ,        /* any user of the platform */
     ACCESS_WRITE,       /* users that may change things */
-    ACCESS_ROLES_TOKEN, /* the handler verifies the bearer roles token itself */
+    ACCESS_ROLES_TOKEN, /* a host that wants to join */
     ACCESS_RUNNER,      /* a runner's access token */
 };
 
@@ -23,7 +23,8 @@ struct route {
     const char *
         pattern; /* "/api/v1/platform/infrastructure/allocators/{allocator_id}": {x} is one segment */
     enum access access;
-    size_t max_body; /* larger is 413 before it is read; 0 = no body is read */
+    size_t
+        max_body; /* larger is 413 and never kept, whatever of it is still read; 0 = none is taken */
     handler_fn *handler;
 };
 
@@ -58,7 +59,8 @@ struct route_params {
 
 /**
  * Pure: find the route. @raw_path is as on the wire, without the query; segments are decoded after splitting, so an encoded
- * slash stays inside its segment. A malformed escape, a NUL, "." and ".." segments, an empty or overlong parameter match nothing.
+ * slash stays inside its segment. A malformed escape, a NUL, "." and ".." segments, an empty or overlong parameter match nothing,
+ * nor does what decodes to control characters or is no UTF-8. Of several matching routes the first serves; HEAD is served by GET.
  * A platform path also matches with "/regions/{region}" between /api/v1 and /platform, whatever the region is called.
  * For ROUTE_NO_METHOD, @ret_allow gets "GET, POST".
  */
