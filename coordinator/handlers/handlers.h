@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What answers the routes. A handler reads typed values out of its exchange, asks the registry, the tokens or the store, and replies; it
+ * keeps nothing between requests.
+ */
+#ifndef COORDINATOR_HANDLERS_H
+#define COORDINATOR_HANDLERS_H
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "coordinator/audit/audit.h"
+#include "coordinator/auth/access_tokens.h"
+#include "coordinator/auth/auth.h"
+#include "coordinator/auth/replay.h"
+#include "coordinator/auth/roles_tokens.h"
+#include "coordinator/http/exchange.h"
+#include "coordinator/http/router.h"
+#include "coordinator/installation/installation.h"
+#include "coordinator/registry/registry.h"
+#include "coordinator/store/store.h"
+
+/* The context of every handler; all borrowed from coordinator.c. */
+struct handlers {
+    const struct clock *clock;
+    const struct log *log;
+    struct store *store;
+    struct audit *audit;
+    struct registry *registry;
+    struct roles_tokens *roles_tokens;
+    struct replay *replay; /* assertions seen */
+    struct access_tokens access_tokens;
+    const struct installation *installation;
+    struct auth auth;
+};
+
+/* All routes and who answers them. */
+extern const struct route handlers_routes[];
+extern const size_t handlers_route_count;
+
+/** The router's authenticate_fn; its context is struct handlers. */
+void handlers_authenticate(struct exchange *exchange, enum access access, granted_fn *granted,
+                           void *userdata, void *context);
+
+/* handlers_agent.c: docs/protocol.md */
+handler_fn handle_agent_ca;
+handler_fn handle_agent_enroll;
+handler_fn handle_agent_runner_id;
+handler_fn handle_agent_token;
+handler_fn handle_agent_heartbeat;
+handler_fn handle_agent_goodbye;
+handler_fn handle_agent_leave;
+
+/* handlers_tokens.c */
+handler_fn handle_tokens_create;
+handler_fn handle_tokens_list;
+handler_fn handle_tokens_delete;
+
+/* handlers_infrastructure.c */
+handler_fn handle_allocators_list;
+handler_fn handle_allocator_get;
+handler_fn handle_runners_list;
+handler_fn handle_runner_get;
+handler_fn handle_platform_get;
+
+/* handlers_health.c */
+handler_fn handle_healthz;
+handler_fn handle_readyz;
+
+#endif

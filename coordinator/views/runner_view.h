@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Runners as the platform API shows them: RunnerInfo, RunnerOverview. Reads the registry, decides nothing. */
+#ifndef COORDINATOR_RUNNER_VIEW_H
+#define COORDINATOR_RUNNER_VIEW_H
+
+#include "coordinator/registry/registry.h"
+
+#include <jansson.h>
+
+/** RunnerInfo; owned, NULL without memory. */
+json_t *runner_view_one(const struct registry *registry, const struct runner *runner);
+
+/** RunnerOverview of all, in the order of ids; owned. */
+json_t *runner_view_list(const struct registry *registry);
+
+#endif
