@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# Everything that says whether the project is sound: an ASan+UBSan build, unit and integration tests, and the checks of style
+# and documents. Ends with one line that counts what passed and failed; exit 0 only when nothing failed.
+# Usage: test.sh [unit|integration|checks]...      (all of them by default)
+set -uo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root" || exit 1
+build=$root/build/sanitize
+logs=$root/build/test-logs
+mkdir -p "$logs"
+passed=0 failed=0
+
+say() { printf '\n== %s\n' "$*"; }
+count() { # count PASSED FAILED
+  passed=$((passed + $1))
+  failed=$((failed + $2))
+}
+# check NAME COMMAND...: one check, whose output is shown only when it fails.
+check() {
+  local name=$1 log
+  log=$logs/check-${1//[^a-z0-9]/-}.log
+  shift
+  if "$@" >"$log" 2>&1; then
+    printf 'ok      %s\n' "$name"
+    count 1 0
+  else
+    printf 'FAILED  %s\n' "$name"
+    head -n 60 "$log"
+    count 0 1
+  fi
+}
+
+build_sanitized() {
+  cmake --preset sanitize >"$logs/configure.log" 2>&1 && cmake --build "$build" >"$logs/build.log" 2>&1
+}
+
+unit_tests() {
+  say "unit tests"
+  ctest --test-dir "$build" -j "$(nproc)" --output-on-failure -V >"$logs/unit.log" 2>&1
+  local status=$? cases bad
+  cases=$(grep -oE '\[  PASSED  \] [0-9]+ test' "$logs/unit.log" | awk '{n += $4} END {print n + 0}')
+  bad=$(grep -cE '\[  FAILED  \] [a-z_0-9]+$' "$logs/unit.log")
+  if ((status != 0)); then
+    grep -E 'FAILED|ERROR|error:|runtime error|\*\*\*' "$logs/unit.log" | head -n 60
+    ((bad > 0)) || bad=1
+  fi
+  printf '%s cases passed, %s failed\n' "$cases" "$bad"
+  count "$cases" "$bad"
+}
+
+integration_tests() {
+  say "integration tests"
+  ECE_BIN=$build bats --formatter tap tests/integration | tee "$logs/integration.log"
+  local status=${PIPESTATUS[0]} good bad
+  good=$(grep -cE '^ok ' "$logs/integration.log")
+  bad=$(grep -cE '^not ok ' "$logs/integration.log")
+  ((status == 0 || bad > 0)) || bad=1
+  count "$good" "$bad"
+}
+
+sources() { git ls-files -co --exclude-standard "$@"; }
+format_check() { sources '*.c' '*.h' | xargs clang-format-14 --dry-run -Werror; }
+shell_check() { sources '*.sh' '*.bash' '*.bats' '.ci/run' | xargs shellcheck; }
+# gcc's own flags are unknown to clang: .clang-tidy says to take no offence.
+tidy_check() {
+  sources 'common/*.c' 'agent/*.c' 'coordinator/*.c' | xargs -P "$(nproc)" -n 4 clang-tidy-14 --quiet -p "$build"
+}
+man_check() { sources 'docs/man/*.[1-8]' | xargs -r mandoc -Tlint -Wwarning; }
+
+style_checks() {
+  say "checks"
+  check "format (clang-format)" format_check
+  check "shellcheck" shell_check
+  check "clang-tidy" tidy_check
+  check "layers: who includes whom" scripts/check-includes.sh
+  check "protocol requirements are tested" scripts/check-requirements.sh
+  check "man pages" man_check
+  check "option tables of the man pages" scripts/man-options.sh --check "$build"
+}
+
+parts=("$@")
+((${#parts[@]})) || parts=(unit integration checks)
+scripts/packages.sh test || exit 1
+say "ASan and UBSan build (build/sanitize)"
+if build_sanitized; then
+  for part in "${parts[@]}"; do
+    case $part in
+    unit) unit_tests ;;
+    integration) integration_tests ;;
+    checks) style_checks ;;
+    *)
+      echo "test.sh: \"$part\" is none of unit, integration, checks" >&2
+      exit 64
+      ;;
+    esac
+  done
+else
+  grep -E 'error|FAILED|Error' "$logs/configure.log" "$logs/build.log" 2>/dev/null | head -n 40
+  count 0 1
+fi
+
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0))
