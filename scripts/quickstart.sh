@@ -165,6 +165,7 @@ fleet() {
     "\(.capacity.memory.used) of \(.capacity.memory.total) MB used"' || echo "the coordinator does not answer"
 }
 before='' restart_at=''
+exec 3>&2 2>/dev/null # the shell's own words about killed jobs are no news here
 while alive "$coordinator_pid"; do
   now=$(fleet)
   [[ $now == "$before" ]] || tell "$now"
@@ -180,4 +181,5 @@ while alive "$coordinator_pid"; do
   fi
   sleep 0.5
 done
+exec 2>&3
 fail "the coordinator has ended" "$dir/coordinator.log"

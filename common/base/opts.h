@@ -4,7 +4,7 @@
  * and makes --help and the table of the man page. Unknown keys, bad values and repeated keys in a file are refused with
  * file, line and reason. A repeated flag: the last one wins.
  *
- * The file: "key = value" lines, key = the flag's name with '_' for '-'; '#' starts a comment line; blanks around key and
+ * The file (/dev/null = none): "key = value" lines, key = the flag's name with '_' for '-'; '#' starts a comment line; blanks around key and
  * value are dropped; a flag without a value takes true or false.
  */
 #ifndef BASE_OPTS_H
