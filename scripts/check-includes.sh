@@ -13,10 +13,9 @@ declare -A may=(
   [agent/measure]="common/base common/wire"
   [agent/link]="common/base common/codec common/wire common/loop"
   [agent/join]="common/base common/codec common/wire common/loop agent/link"
-  [agent/beat]="common/base common/codec common/wire common/loop agent/link"
-  [agent]="common/base common/codec common/wire common/loop agent/measure agent/link agent/join agent/beat"
+  [agent]="common/base common/codec common/wire common/loop agent/measure agent/link agent/join"
   [agent/check]="common/base common/codec common/wire common/loop agent agent/measure agent/link agent/join"
-  [agent/commands]="common/base common/codec common/wire common/loop agent agent/measure agent/link agent/join agent/beat agent/check"
+  [agent/commands]="common/base common/codec common/wire common/loop agent agent/measure agent/link agent/join agent/check"
 
   [coordinator/store]="common/base"
   [coordinator/http]="common/base common/codec common/wire"

@@ -29,7 +29,7 @@ struct http_call {
     TAILQ_ENTRY(http_call) link; /* in one of the client's lists */
     struct http_client *client;  /* borrowed */
     enum http_call_state state;
-    bool is_in_delivery; /* in the client's list `delivering`, not in `ended` */
+    bool is_in_delivery; /* in the client's list `delivering` */
     http_done_fn *done;
     void *userdata;
 

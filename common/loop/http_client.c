@@ -21,8 +21,8 @@ struct http_client {
     struct http_sockets sockets;
     uv_timer_t deliver_timer;
     struct http_call_list running;
-    struct http_call_list ended;      /* to be delivered */
-    struct http_call_list delivering; /* those of `ended` that this round delivers */
+    struct http_call_list delivering; /* ended: delivered before the loop is given back */
+    struct http_call_list cancelled;  /* delivered by deliver_timer */
     size_t open_parts;                /* of sockets, deliver_timer */
     bool wants_fresh;                 /* the next call makes a new connection */
     bool is_stopping;
@@ -30,13 +30,15 @@ struct http_client {
     void *closed_userdata;
 };
 
-/* From running to ended; the reply stands. */
-static void release(struct http_client *client, struct http_call *call)
+/* The reply stands: from running to @list. */
+static void release(struct http_client *client, struct http_call *call,
+                    struct http_call_list *list)
 {
     http_sockets_remove(&client->sockets, call->easy);
     http_call_release_transfer(call);
     TAILQ_REMOVE(&client->running, call, link);
-    TAILQ_INSERT_TAIL(&client->ended, call, link);
+    TAILQ_INSERT_TAIL(list, call, link);
+    call->is_in_delivery = list == &client->delivering;
 }
 
 static void collect(struct http_client *client)
@@ -50,27 +52,32 @@ static void collect(struct http_client *client)
         char *call = NULL;
         (void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call);
         http_call_end((struct http_call *)(void *)call, code, client->clock);
-        release(client, (struct http_call *)(void *)call);
+        release(client, (struct http_call *)(void *)call, &client->delivering);
     }
 }
 
-/* Those that end meanwhile wait for the next round: a completion that always cancels another
- * call must not keep the loop here. */
 static void deliver(struct http_client *client)
 {
-    struct http_call *call = NULL;
-    TAILQ_FOREACH(call, &client->ended, link)
-    {
-        call->is_in_delivery = true;
-    }
-    TAILQ_CONCAT(&client->delivering, &client->ended, link);
     while (!TAILQ_EMPTY(&client->delivering)) {
-        call = TAILQ_FIRST(&client->delivering);
+        struct http_call *call = TAILQ_FIRST(&client->delivering);
         TAILQ_REMOVE(&client->delivering, call, link);
         call->state = HTTP_CALL_DELIVERED;
         call->done(&call->reply, call->userdata);
         http_call_free(call);
     }
+}
+
+/* Those that are cancelled meanwhile wait for the next round: completions that cancel must not
+ * keep the loop here. */
+static void deliver_cancelled(struct http_client *client)
+{
+    struct http_call *call = NULL;
+    TAILQ_FOREACH(call, &client->cancelled, link)
+    {
+        call->is_in_delivery = true;
+    }
+    TAILQ_CONCAT(&client->delivering, &client->cancelled, link);
+    deliver(client);
 }
 
 static void rest_if_idle(struct http_client *client)
@@ -82,7 +89,7 @@ static void rest_if_idle(struct http_client *client)
 
 static void on_deliver_timer(uv_timer_t *timer)
 {
-    deliver(timer->data);
+    deliver_cancelled(timer->data);
 }
 
 static void on_progress(void *owner)
@@ -100,7 +107,7 @@ static void on_broken(void *owner)
     while (!TAILQ_EMPTY(&client->running)) {
         struct http_call *call = TAILQ_FIRST(&client->running);
         http_call_end_with(call, ERR_INTERNAL, "libcurl gave up", client->clock);
-        release(client, call);
+        release(client, call, &client->delivering);
     }
     http_sockets_drop(&client->sockets);
     deliver(client);
@@ -119,8 +126,8 @@ static void on_part_closed(struct http_client *client)
     if (client->open_parts > 0) {
         return;
     }
-    while (!TAILQ_EMPTY(&client->ended)) {
-        deliver(client);
+    while (!TAILQ_EMPTY(&client->cancelled)) {
+        deliver_cancelled(client);
     }
     http_closed_fn *closed = client->closed;
     void *userdata = client->closed_userdata;
@@ -156,8 +163,8 @@ int http_client_start(struct http_client **ret, const struct http_client_options
     client->on_idle_closed = options->on_idle_closed;
     client->userdata = options->userdata;
     TAILQ_INIT(&client->running);
-    TAILQ_INIT(&client->ended);
     TAILQ_INIT(&client->delivering);
+    TAILQ_INIT(&client->cancelled);
     const struct http_sockets_events events = {
         .on_progress = on_progress,
         .on_broken = on_broken,
@@ -210,12 +217,12 @@ void http_client_cancel(struct http_call *call)
     bool is_running = call->state == HTTP_CALL_RUNNING;
     http_call_end_with(call, ERR_CANCELLED, "cancelled", client->clock);
     if (is_running) {
-        release(client, call);
+        release(client, call, &client->cancelled);
         rest_if_idle(client);
     } else if (call->is_in_delivery) {
         TAILQ_REMOVE(&client->delivering, call, link);
         call->is_in_delivery = false;
-        TAILQ_INSERT_TAIL(&client->ended, call, link);
+        TAILQ_INSERT_TAIL(&client->cancelled, call, link);
     }
     if (!client->is_stopping) {
         /* 1 ms and not 0: a completion that cancels must not be served again in the same turn.
@@ -249,13 +256,8 @@ void http_client_stop(struct http_client *client, http_closed_fn *closed, void *
     struct http_call_list *const lists[] = {&client->running, &client->delivering};
     for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
         while (!TAILQ_EMPTY(lists[i])) {
-            http_client_cancel(TAILQ_FIRST(lists[i])); /* moves it to `ended` */
+            http_client_cancel(TAILQ_FIRST(lists[i])); /* moves it to `cancelled` */
         }
-    }
-    struct http_call *call = NULL;
-    TAILQ_FOREACH(call, &client->ended, link)
-    {
-        http_client_cancel(call);
     }
     http_sockets_close(&client->sockets);
     uv_close((uv_handle_t *)&client->deliver_timer, on_deliver_timer_closed);

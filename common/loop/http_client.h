@@ -4,7 +4,7 @@
  * no redirects, no proxy but the one named, TLS 1.2 or newer. Keeps at most one idle connection and watches it.
  *
  * Completions come from the loop, never from inside the call that asked. Inside one, sending, cancelling and stopping
- * are fine. After `closed` nothing is called any more.
+ * are fine. After `closed` nothing is called any more. The program has called curl_global_init and ignores SIGPIPE.
  */
 #ifndef LOOP_HTTP_CLIENT_H
 #define LOOP_HTTP_CLIENT_H

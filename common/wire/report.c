@@ -164,16 +164,49 @@ static bool instances_equal(const struct report *a, const struct report *b)
     return true;
 }
 
-bool report_equal(const struct report *a, const struct report *b)
+/* Everything that does not move by itself. */
+static bool fixed_equal(const struct report *a, const struct report *b)
 {
     return strcmp(a->host_ip, b->host_ip) == 0 &&
            strcmp(a->public_hostname, b->public_hostname) == 0 &&
            strcmp(a->version, b->version) == 0 && strcmp(a->commit, b->commit) == 0 &&
-           a->memory_total_mb == b->memory_total_mb && a->memory_used_mb == b->memory_used_mb &&
+           a->memory_total_mb == b->memory_total_mb &&
            strcmp(a->memory_source, b->memory_source) == 0 &&
-           a->storage_total_mb == b->storage_total_mb &&
-           a->storage_used_mb == b->storage_used_mb && a->cpus == b->cpus &&
-           a->healthy == b->healthy && instances_equal(a, b);
+           a->storage_total_mb == b->storage_total_mb && a->cpus == b->cpus &&
+           a->healthy == b->healthy;
+}
+
+bool report_equal(const struct report *a, const struct report *b)
+{
+    return fixed_equal(a, b) && a->memory_used_mb == b->memory_used_mb &&
+           a->storage_used_mb == b->storage_used_mb && instances_equal(a, b);
+}
+
+static bool is_drift(uint64_t a, uint64_t b)
+{
+    return (a > b ? a - b : b - a) < REPORT_DRIFT_MB;
+}
+
+static bool instances_drift(const struct report *a, const struct report *b)
+{
+    if (a->n_instances != b->n_instances) {
+        return false;
+    }
+    for (size_t i = 0; i < a->n_instances; i++) {
+        if (strcmp(a->instances[i].name, b->instances[i].name) != 0 ||
+            !is_drift(a->instances[i].memory_mb, b->instances[i].memory_mb)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool report_is_news(const struct report *report, const struct report *known)
+{
+    return !fixed_equal(report, known) ||
+           !is_drift(report->memory_used_mb, known->memory_used_mb) ||
+           !is_drift(report->storage_used_mb, known->storage_used_mb) ||
+           !instances_drift(report, known);
 }
 
 int report_copy(const struct report *from, struct report *ret, struct err *err)

@@ -17,6 +17,7 @@ enum {
     REPORT_INSTANCES_MAX = 512,
     REPORT_INSTANCE_NAME_BYTES = 129,
     REPORT_SOURCE_BYTES = 129,
+    REPORT_DRIFT_MB = 64,
 };
 
 struct report_instance {
@@ -51,6 +52,10 @@ int report_from_json(const json_t *object, const char *path, struct report *ret,
 
 /** Everything but skew_ms, which moves by itself. */
 bool report_equal(const struct report *a, const struct report *b);
+
+/** True when @report says something that is not in @known and must be told at once [HB-2]: anything, but for memory and
+ * storage in use, which move all the time and count from REPORT_DRIFT_MB on. */
+bool report_is_news(const struct report *report, const struct report *known);
 
 int report_copy(const struct report *from, struct report *ret, struct err *err) MUST_CHECK;
 void report_fini(struct report *report);

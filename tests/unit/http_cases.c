@@ -5,8 +5,10 @@
 
 enum {
     GUARD_MS = 5000,
-    DAY_S = 86400,
+    TICK_MS = 2,
 };
+
+static const int64_t day_s = 86400;
 
 static struct http_pki pki;
 
@@ -32,12 +34,12 @@ int http_pki_setup(void **state)
     struct secret ca_key = {0};
     struct secret other_key = {0};
     struct err err;
-    assert_int_equal(x509_make_ca("abc", now_s - 9 * DAY_S, 30, &pki.ca, &ca_key, &err), 0);
+    assert_int_equal(x509_make_ca("abc", now_s - 9 * day_s, 30, &pki.ca, &ca_key, &err), 0);
     assert_int_equal(x509_make_ca("other", now_s, 30, &pki.other_ca, &other_key, &err), 0);
     make_server(pki.ca, &ca_key, HTTP_CASE_NAME, now_s, &pki.cert, &pki.key);
     make_server(pki.ca, &ca_key, "xyz.ece.internal", now_s, &pki.other_name_cert,
                 &pki.other_name_key);
-    make_server(pki.ca, &ca_key, HTTP_CASE_NAME, now_s - 5 * DAY_S, &pki.expired_cert,
+    make_server(pki.ca, &ca_key, HTTP_CASE_NAME, now_s - 5 * day_s, &pki.expired_cert,
                 &pki.expired_key);
     secret_fini(&ca_key);
     secret_fini(&other_key);
@@ -61,9 +63,22 @@ int http_pki_teardown(void **state)
 
 static void on_guard(uv_timer_t *timer)
 {
-    (void)timer;
-    (void)fprintf(stderr, "nothing happened within %d ms\n", GUARD_MS);
+    struct http_case *test = timer->data;
+    if (uv_hrtime() < test->deadline_ns) {
+        return;
+    }
+    (void)fprintf(stderr, "nothing happened within %d ms; handles:\n", GUARD_MS);
+    uv_print_all_handles(timer->loop, stderr);
     abort(); /* a failing assertion must not jump over libuv's frames */
+}
+
+/* Ticks, so that a turn of the loop (which first serves timers, then waits for what comes next)
+ * never waits for long. */
+static void guard_start(struct http_case *test)
+{
+    test->deadline_ns = uv_hrtime() + GUARD_MS * UINT64_C(1000000);
+    test->guard.data = test;
+    assert_int_equal(uv_timer_start(&test->guard, on_guard, TICK_MS, TICK_MS), 0);
 }
 
 static void on_idle_closed(void *userdata)
@@ -184,30 +199,30 @@ void http_case_send(struct http_case *test, const struct http_request *request)
 
 void http_case_run_until(struct http_case *test, const unsigned *counter, unsigned at_least)
 {
-    assert_int_equal(uv_timer_start(&test->guard, on_guard, GUARD_MS, 0), 0);
+    guard_start(test);
     while (*counter < at_least) {
         (void)uv_run(&test->loop, UV_RUN_ONCE);
     }
     (void)uv_timer_stop(&test->guard);
 }
 
-static void on_tick(uv_timer_t *timer)
+void http_case_turn(struct http_case *test)
 {
-    (void)timer;
+    /* A loop without referenced handles would not turn at all. */
+    guard_start(test);
+    for (int i = 0; i < 3; i++) {
+        (void)uv_run(&test->loop, UV_RUN_NOWAIT);
+    }
+    (void)uv_timer_stop(&test->guard);
 }
 
 void http_case_run_until_posted(struct http_case *test, sem_t *sem)
 {
-    uv_timer_t tick; /* another thread posts: look every millisecond */
-    assert_int_equal(uv_timer_init(&test->loop, &tick), 0);
-    assert_int_equal(uv_timer_start(&tick, on_tick, 1, 1), 0);
-    assert_int_equal(uv_timer_start(&test->guard, on_guard, GUARD_MS, 0), 0);
+    guard_start(test);
     while (sem_trywait(sem) < 0) {
         (void)uv_run(&test->loop, UV_RUN_ONCE);
     }
     (void)uv_timer_stop(&test->guard);
-    uv_close((uv_handle_t *)&tick, NULL);
-    (void)uv_run(&test->loop, UV_RUN_NOWAIT);
 }
 
 void http_case_call(struct http_case *test, const struct http_request *request)
@@ -223,6 +238,13 @@ void http_serve_ok(struct tls_peer *peer, void *userdata)
     while (tls_peer_read_request(peer, test->heard, sizeof(test->heard))) {
         (void)tls_peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     }
+}
+
+void http_serve_ok_and_tell(struct tls_peer *peer, void *userdata)
+{
+    struct http_case *test = userdata;
+    http_serve_ok(peer, userdata);
+    (void)sem_post(&test->went);
 }
 
 void http_serve_silence(struct tls_peer *peer, void *userdata)

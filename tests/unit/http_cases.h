@@ -62,6 +62,7 @@ struct http_outcome {
 struct http_case {
     uv_loop_t loop;
     uv_timer_t guard; /* keeps the loop alive, and ends a case that waits for ever */
+    uint64_t deadline_ns;
     struct fake_clock clock;
     struct http_client *client; /* NULL once stopped */
     bool is_closed;
@@ -96,6 +97,8 @@ void http_case_done(const struct http_reply *reply, void *userdata);
 void http_case_send(struct http_case *test, const struct http_request *request);
 /** Turn the loop until the counter is as high; fails the case after 5 s. */
 void http_case_run_until(struct http_case *test, const unsigned *counter, unsigned at_least);
+/** Serve what is ready now. */
+void http_case_turn(struct http_case *test);
 /** Turn the loop until somebody posts @sem. */
 void http_case_run_until_posted(struct http_case *test, sem_t *sem);
 /** Send and wait: the outcome is in test->outcome. */
@@ -104,6 +107,8 @@ void http_case_stop(struct http_case *test);
 
 /** Server functions. Answer each request with an empty 200 until the client closes. */
 void http_serve_ok(struct tls_peer *peer, void *userdata);
+/** As that, and post `went` when the client closed. */
+void http_serve_ok_and_tell(struct tls_peer *peer, void *userdata);
 /** Read the request, tell nothing; post `went` when it came and when the client closed. */
 void http_serve_silence(struct tls_peer *peer, void *userdata);
 

@@ -2,6 +2,8 @@
 /* The kept connection: used again, watched while idle, dropped when asked. */
 #include "http_cases.h"
 
+#include <sys/socket.h>
+
 static void send_ok(struct tls_peer *peer)
 {
     (void)tls_peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
@@ -68,11 +70,12 @@ static void the_peer_closing_an_idle_connection_is_noticed_at_once(void **state)
         struct http_request request = http_case_request(test);
         http_case_call(test, &request);
         assert_int_equal(test->outcome.status, 200);
-        (void)uv_run(&test->loop, UV_RUN_NOWAIT);
+        http_case_turn(test);
         assert_true(rows[i] == serve_and_close_at_once || test->n_idle_closed == 0);
 
         (void)sem_post(&test->go);
         http_case_run_until(test, &test->n_idle_closed, 1);
+        http_case_turn(test);
 
         http_case_call(test, &request);
         assert_int_equal(test->outcome.status, 200);
@@ -113,17 +116,10 @@ static void a_session_ticket_is_no_end_of_the_connection(void **state)
     assert_int_equal(test->n_idle_closed, 0);
 }
 
-static void serve_and_tell_the_close(struct tls_peer *peer, void *userdata)
-{
-    struct http_case *test = userdata;
-    http_serve_ok(peer, userdata);
-    (void)sem_post(&test->went);
-}
-
 static void a_dropped_connection_closes_at_once_and_silently(void **state)
 {
     struct http_case *test = *state;
-    http_case_serve(test, serve_and_tell_the_close);
+    http_case_serve(test, http_serve_ok_and_tell);
     struct http_request request = http_case_request(test);
     http_client_drop_idle(test->client); /* none yet */
     http_case_call(test, &request);
@@ -214,6 +210,56 @@ static void a_connection_that_is_not_kept_is_not_missed(void **state)
     assert_int_equal(test->n_idle_closed, 0);
 }
 
+static void serve_once_then_reset(struct tls_peer *peer, void *userdata)
+{
+    struct http_case *test = userdata;
+    (void)tls_peer_read_request(peer, test->heard, sizeof(test->heard));
+    send_ok(peer);
+    (void)tls_peer_read_request(peer, test->heard, sizeof(test->heard));
+    (void)tls_peer_send(peer, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n0");
+    tls_peer_reset(peer);
+}
+
+struct successor {
+    struct http_outcome outcome;
+    int fds[8];
+};
+
+/* Descriptors of somebody else, one of them with the number of the connection that went, all of
+ * them at their end. */
+static void on_done_take_descriptors(const struct http_reply *reply, void *userdata)
+{
+    struct successor *successor = userdata;
+    http_case_done(reply, &successor->outcome);
+    for (size_t i = 0; i < ARRAY_LEN(successor->fds); i += 2) {
+        (void)socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, successor->fds + i);
+        (void)shutdown(successor->fds[i], SHUT_RDWR);
+    }
+}
+
+static void a_descriptor_of_somebody_else_is_not_watched(void **state)
+{
+    struct http_case *test = *state;
+    http_case_serve(test, serve_once_then_reset);
+    struct http_request request = http_case_request(test);
+    http_case_call(test, &request);
+    struct successor successor = {0};
+    struct err err;
+    assert_int_equal(http_client_send(test->client, &request, on_done_take_descriptors,
+                                      &successor, NULL, &err),
+                     0);
+
+    http_case_run_until(test, &successor.outcome.n_done, 1);
+    http_case_turn(test);
+
+    assert_int_equal(successor.outcome.error.code, ERR_CONNECT);
+    assert_false(successor.outcome.is_new_connection);
+    assert_int_equal(test->n_idle_closed, 0);
+    for (size_t i = 0; i < ARRAY_LEN(successor.fds); i++) {
+        (void)close(successor.fds[i]);
+    }
+}
+
 static void an_idle_client_keeps_no_loop_alive(void **state)
 {
     struct http_case *test = *state;
@@ -234,6 +280,7 @@ int run_http_idle_cases(void)
         HTTP_CASE(a_drop_while_a_call_runs_spares_it_and_renews_after_it),
         HTTP_CASE(of_two_connections_one_is_kept_and_watched),
         HTTP_CASE(a_connection_that_is_not_kept_is_not_missed),
+        HTTP_CASE(a_descriptor_of_somebody_else_is_not_watched),
         HTTP_CASE(an_idle_client_keeps_no_loop_alive),
     };
     return cmocka_run_group_tests(tests, http_pki_setup, http_pki_teardown);

@@ -297,9 +297,48 @@ static void a_copy_stands_alone(void **state)
     assert_null(copy.instances);
 }
 
+/* [HB-2] What moves by itself is told when it has moved far enough; anything else at once. */
+static void drift_is_no_news_and_everything_else_is(void **state)
+{
+    (void)state;
+    struct report_instance instances[] = {{"a.service", 1000}, {"b.service", 500}};
+    struct report_instance changed[] = {{"a.service", 1000}, {"b.service", 500}};
+    struct report known = {.host_ip = "10.0.0.1",
+                           .memory_total_mb = 8000,
+                           .memory_used_mb = 1500,
+                           .storage_used_mb = 700,
+                           .n_instances = 2,
+                           .instances = instances};
+    struct report report = known;
+    report.instances = changed;
+
+    report.skew_ms = 90000;
+    report.storage_used_mb = 763;
+    report.memory_used_mb = 1437;
+    changed[1].memory_mb = 437;
+    assert_false(report_is_news(&report, &known));
+
+    changed[1].memory_mb = 436;
+    assert_true(report_is_news(&report, &known));
+    changed[1].memory_mb = 500;
+    report.storage_used_mb = 764;
+    assert_true(report_is_news(&report, &known));
+    report.storage_used_mb = 700;
+    report.memory_used_mb = 1564;
+    assert_true(report_is_news(&report, &known));
+    report.memory_used_mb = 1500;
+    assert_false(report_is_news(&report, &known));
+    report.memory_total_mb = 8001;
+    assert_true(report_is_news(&report, &known));
+    report.memory_total_mb = 8000;
+    report.n_instances = 1;
+    assert_true(report_is_news(&report, &known));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(drift_is_no_news_and_everything_else_is),
         cmocka_unit_test(the_documented_sample_is_read),
         cmocka_unit_test(writing_it_gives_the_documented_sample),
         cmocka_unit_test(unknown_and_optional_fields_do_no_harm),

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sub-commands of ece-agent. Each takes its own argv (argv[0] is the sub-command) and returns an exit status of sysexits.h; each
+ * prints what people asked for on standard output and what went wrong on standard error.
+ */
+#ifndef AGENT_COMMANDS_H
+#define AGENT_COMMANDS_H
+
+#include "agent/options.h"
+
+#include <stdbool.h>
+
+int command_run(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_token(int argc, char **argv);
+int command_leave(int argc, char **argv);
+
+/** Remove @flag from argv if it is there. */
+bool commands_take_flag(int *argc, char **argv, const char *flag);
+
+/** The agent's options from flags, environment and file: agent_options_read. */
+int commands_read_options(int argc, char **argv, struct agent_options *ret,
+                          struct err *err) MUST_CHECK;
+
+#endif
