@@ -6,6 +6,7 @@
 #include "agent/agent_internal.h"
 
 #include "common/base/fs.h"
+#include "common/base/parse.h"
 #include "version.h"
 
 #include <stdio.h>
@@ -68,11 +69,25 @@ static bool is_power_of_two(unsigned n)
     return (n & (n - 1)) == 0;
 }
 
+/* Texts of others stand in it, and it may be cut: the status file takes nothing but UTF-8. */
+static void set_reason(struct agent *agent, const char *text)
+{
+    (void)snprintf(agent->reason, sizeof agent->reason, "%s", text);
+    if (parse_is_utf8(agent->reason, strlen(agent->reason))) {
+        return;
+    }
+    for (char *c = agent->reason; *c != '\0'; c++) {
+        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    }
+}
+
 void agent_enter(struct agent *agent, enum agent_event event, const char *why)
 {
     enum agent_state old = agent->state;
     agent->state = agent_next(old, event);
-    (void)snprintf(agent->reason, sizeof agent->reason, "%s", why != NULL ? why : "");
+    if (why != agent->reason) {
+        set_reason(agent, why != NULL ? why : "");
+    }
     if (agent->state != AGENT_CONNECTED) {
         (void)uv_timer_stop(&agent->lease_timer);
     }
@@ -85,8 +100,10 @@ void agent_enter(struct agent *agent, enum agent_event event, const char *why)
     if (agent->state == AGENT_CONNECTED) {
         level = LOG_LEVEL_NOTICE;
     }
+    bool has_news = why != NULL && why != agent->reason;
     log_print(agent->env.log, level, "agent", "%s -> %s%s%s", agent_state_name(old),
-              agent_state_name(agent->state), why != NULL ? ": " : "", why != NULL ? why : "");
+              agent_state_name(agent->state), has_news ? ": " : "",
+              has_news ? agent->reason : "");
     agent_publish(agent);
 }
 
@@ -136,49 +153,83 @@ static void act(struct agent *agent)
     }
 }
 
-/* The identity file is gone though we had one: `ece-agent leave` was here. */
-static void forget_identity(struct agent *agent)
+/* What belonged to the identity that was: requests under way, trust, access, what the installation wanted. */
+static void drop_identity(struct agent *agent)
 {
-    (void)snprintf(agent->spent_token_id, sizeof agent->spent_token_id, "%s",
-                   agent->identity.token_id);
+    uplink_cancel(agent->uplink);
+    trust_cancel(agent->trust);
+    agent->trust = NULL;
+    agent_forget_token(agent);
     identity_fini(&agent->identity);
     agent->has_identity = false;
     secret_fini(&agent->access_token);
-    uplink_cancel(agent->uplink);
+    agent->heartbeat.steering = 0;
+    agent->settings_capacity_mb = 0;
+    agent->maintenance_mode = false;
+    agent->conflict_host_ip[0] = '\0';
     uplink_distrust(agent->uplink);
     http_client_drop_idle(agent->http);
+}
+
+/* The identity file is gone though we had one: `ece-agent leave` was here. */
+static void forget_identity(struct agent *agent)
+{
+    if (agent->identity.is_complete) {
+        (void)snprintf(agent->spent_token_id, sizeof agent->spent_token_id, "%s",
+                       agent->identity.token_id);
+    }
+    drop_identity(agent);
     agent_enter(agent, AGENT_IDENTITY_GONE,
                 "this host has left the installation; a new roles token joins it again");
+}
+
+static bool is_same_identity(const struct identity *a, const struct identity *b)
+{
+    return strcmp(a->runner_id, b->runner_id) == 0 &&
+           strcmp(a->installation_id, b->installation_id) == 0 &&
+           secret_equal(a->private_key_pem.bytes, a->private_key_pem.len,
+                        b->private_key_pem.bytes, b->private_key_pem.len);
 }
 
 static int read_identity(struct agent *agent, struct err *err)
 {
     enum identity_found found = IDENTITY_ABSENT;
     struct identity identity = {0};
-    if (identity_load(agent->options->state_dir, &found, &identity, err) < 0) {
+    if (agent->identity_is_dirty) {
+        return 0; /* what we know is newer than what the disk took */
+    }
+    if (identity_load(agent->state_dir, &found, &identity, err) < 0) {
         return -1;
     }
     if (found == IDENTITY_ABSENT) {
-        if (agent->has_identity && !agent->identity_is_dirty) {
+        if (agent->has_identity) {
             forget_identity(agent);
         }
         return 0;
     }
-    if (uplink_trust(agent->uplink, identity.ca_pem, identity.installation_id, err) < 0) {
+    if (agent->has_identity && is_same_identity(&agent->identity, &identity)) {
         identity_fini(&identity);
-        return -1;
+        return 0;
     }
-    identity_fini(&agent->identity);
+    drop_identity(agent);
+    heartbeat_need_report(&agent->heartbeat);
     agent->identity = identity;
     agent->has_identity = true;
     log_set_field(agent->env.log, "ECE_RUNNER_ID", identity.runner_id);
-    return 0;
+    return uplink_trust(agent->uplink, identity.ca_pem, identity.installation_id, err);
 }
 
 static void warn_of_differences(const struct agent *agent)
 {
     const struct agent_options *options = agent->options;
     const struct identity *identity = &agent->identity;
+    if (strcmp(options->state_dir, agent->state_dir) != 0 ||
+        strcmp(options->runtime_dir, agent->runtime_dir) != 0) {
+        log_warning(
+            agent->env.log, "agent",
+            "another --state-dir or --runtime-dir needs a restart; %s and %s stay in use",
+            agent->state_dir, agent->runtime_dir);
+    }
     if (!agent->has_identity || !identity->is_complete) {
         return;
     }
@@ -217,18 +268,19 @@ static int start_uplink(struct agent *agent, struct err *err)
 
 static int take_directories(struct agent *agent, struct err *err)
 {
-    const struct agent_options *options = agent->options;
-    auto_free char *lock_path = fs_join(options->state_dir, "lock");
-    if (lock_path == NULL) {
+    agent->state_dir = strdup(agent->options->state_dir);
+    agent->runtime_dir = strdup(agent->options->runtime_dir);
+    auto_free char *lock_path = fs_join(agent->options->state_dir, "lock");
+    if (lock_path == NULL || agent->state_dir == NULL || agent->runtime_dir == NULL) {
         return err_no_memory(err);
     }
-    if (fs_private_dir(options->state_dir, err) < 0 ||
+    if (fs_private_dir(agent->state_dir, err) < 0 ||
         fs_lock(lock_path, &agent->lock_fd, err) < 0) {
-        return err_wrap(err, "use the state directory %s", options->state_dir);
+        return err_wrap(err, "use the state directory %s", agent->state_dir);
     }
     struct err ignored = {0};
-    err_ignore(fs_dir(options->runtime_dir,
-                      &ignored)); /* agent_publish says it, once, when it matters */
+    /* agent_publish says it, once, when it matters. */
+    err_ignore(fs_dir(agent->runtime_dir, &ignored));
     return 0;
 }
 
@@ -244,6 +296,8 @@ static void abandon(struct agent *agent)
     uplink_free(agent->uplink);
     identity_fini(&agent->identity);
     heartbeat_fini(&agent->heartbeat);
+    free(agent->state_dir);
+    free(agent->runtime_dir);
     if (agent->lock_fd >= 0) {
         (void)close(agent->lock_fd);
     }
@@ -283,19 +337,25 @@ int agent_start(struct agent **ret, const struct agent_environment *environment,
 void agent_reload(struct agent *agent, struct agent_options *options)
 {
     struct err err = {0};
+    struct endpoint before = *uplink_endpoint(agent->uplink);
     if (agent->closed != NULL) {
         return;
     }
     if (options != NULL) {
         agent->options = options;
     }
-    if (read_identity(agent, &err) < 0) {
+    if (read_identity(agent, &err) < 0 ||
+        uplink_set_proxy(agent->uplink, agent->options->proxy, &err) < 0) {
         log_error(agent->env.log, "agent", "%s", err.message);
     }
     agent_refresh_endpoints(agent);
     warn_of_differences(agent);
     heartbeat_need_report(&agent->heartbeat);
     backoff_init(&agent->backoff, AGENT_RETRY_BASE_MS, AGENT_RETRY_CAP_MS);
+    if (!endpoint_equal(&before, uplink_endpoint(agent->uplink))) {
+        http_client_drop_idle(agent->http);
+        agent_enter(agent, AGENT_CONNECTION_LOST, "the coordinator's address was changed");
+    }
     agent_plan(agent, 0);
 }
 
@@ -305,7 +365,7 @@ static void free_agent(struct agent *agent)
     void *userdata = agent->closed_userdata;
     struct err ignored = {0};
     /* At worst it is seen to be stale. */
-    err_ignore(status_record_erase(agent->options->runtime_dir, &ignored));
+    err_ignore(status_record_erase(agent->runtime_dir, &ignored));
     uplink_free(agent->uplink);
     identity_fini(&agent->identity);
     roles_token_fini(&agent->token);
@@ -313,6 +373,8 @@ static void free_agent(struct agent *agent)
     heartbeat_fini(&agent->heartbeat);
     report_fini(&agent->report);
     (void)close(agent->lock_fd);
+    free(agent->state_dir);
+    free(agent->runtime_dir);
     free(agent);
     closed(userdata);
 }

@@ -11,6 +11,7 @@
 enum {
     GOODBYE_TIMEOUT_MS = 1000,
     RENEW_BEFORE_MS = 120 * 1000, /* buy the next access token while this one still works */
+    RENEW_RETRY_MS = 20 * 1000,
     SKEW_WARN_MS = 60 * 1000,
 };
 
@@ -24,6 +25,8 @@ void agent_set_access_token(struct agent *agent, const char *text, uint32_t expi
         log_warning(agent->env.log, "agent", "%s",
                     err.message); /* the next beat buys another */
     }
+    agent->access_token_is_untried = true;
+    agent->renew_not_before_ms = 0;
     agent->access_expires_ms =
         clock_monotonic_ms(agent->env.clock) + (uint64_t)expires_in_s * 1000;
 }
@@ -31,7 +34,7 @@ void agent_set_access_token(struct agent *agent, const char *text, uint32_t expi
 void agent_save_identity(struct agent *agent)
 {
     struct err err = {0};
-    if (identity_store(agent->options->state_dir, &agent->identity, &err) == 0) {
+    if (identity_store(agent->state_dir, &agent->identity, &err) == 0) {
         agent->identity_is_dirty = false;
         return;
     }
@@ -59,14 +62,37 @@ static void on_unknown(struct agent *agent, const struct err *why)
                    "leave --local`",
                    why->message);
     bool is_news = agent->state != AGENT_REJECTED && strcmp(text, agent->reason) != 0;
-    (void)snprintf(agent->spent_token_id, sizeof agent->spent_token_id, "%s",
-                   agent->identity.token_id);
+    if (agent->identity.is_complete) {
+        (void)snprintf(agent->spent_token_id, sizeof agent->spent_token_id, "%s",
+                       agent->identity.token_id);
+    }
     secret_fini(&agent->access_token);
     agent_enter(agent, AGENT_RUNNER_UNKNOWN, text);
     if (is_news) {
         log_error(agent->env.log, "agent", "%s", text);
     }
     agent_plan(agent, agent_jitter(agent, AGENT_SLOW_RETRY_MS));
+}
+
+static bool has_access(const struct agent *agent)
+{
+    return agent->access_token.bytes != NULL &&
+           clock_monotonic_ms(agent->env.clock) < agent->access_expires_ms;
+}
+
+/* A renewal that failed takes nothing away: the old token goes on while it lasts. */
+static void on_no_access(struct agent *agent, const struct authenticate_result *result)
+{
+    if (agent->state != AGENT_CONNECTED || !has_access(agent)) {
+        agent_back_off(agent, &result->error, result->retry_after_s);
+        return;
+    }
+    log_info(agent->env.log, "agent", "%s; the access token in use is good for a while",
+             result->error.message);
+    uint64_t wait_ms = (uint64_t)result->retry_after_s * 1000;
+    agent->renew_not_before_ms = clock_monotonic_ms(agent->env.clock) +
+                                 (wait_ms > RENEW_RETRY_MS ? wait_ms : RENEW_RETRY_MS);
+    send_beat(agent);
 }
 
 static void on_authenticated(const struct authenticate_result *result, void *userdata)
@@ -96,7 +122,7 @@ static void on_authenticated(const struct authenticate_result *result, void *use
     case AUTHENTICATE_FAILED:
         break;
     }
-    agent_back_off(agent, &result->error, result->retry_after_s);
+    on_no_access(agent, result);
 }
 
 static void authenticate(struct agent *agent)
@@ -113,8 +139,7 @@ static void authenticate(struct agent *agent)
         agent_back_off(agent, &err, 0);
         return;
     }
-    agent_enter(agent, AGENT_AUTHENTICATE_BEGINS,
-                agent->reason[0] != '\0' ? agent->reason : NULL);
+    agent_enter(agent, AGENT_AUTHENTICATE_BEGINS, agent->reason);
 }
 
 void agent_beat(struct agent *agent)
@@ -126,20 +151,33 @@ void agent_beat(struct agent *agent)
         return;
     }
     uint64_t now_ms = clock_monotonic_ms(agent->env.clock);
-    bool is_fresh = agent->access_token.bytes != NULL &&
-                    now_ms + RENEW_BEFORE_MS < agent->access_expires_ms;
-    if (is_fresh) {
+    bool is_renewal_due = now_ms + RENEW_BEFORE_MS >= agent->access_expires_ms &&
+                          now_ms >= agent->renew_not_before_ms;
+    if (has_access(agent) && !is_renewal_due) {
         send_beat(agent);
     } else {
         authenticate(agent);
     }
 }
 
+/* The installation's own list replaces ours; none said = keep what works. */
+static bool follow_coordinators(struct identity *identity, const struct endpoint_list *wanted)
+{
+    bool is_same = wanted->count == identity->coordinators.count;
+    for (size_t i = 0; is_same && i < wanted->count; i++) {
+        is_same = endpoint_equal(&wanted->items[i], &identity->coordinators.items[i]);
+    }
+    if (wanted->count == 0 || is_same) {
+        return false;
+    }
+    identity->coordinators = *wanted;
+    return true;
+}
+
 static void follow_steering(struct agent *agent, const struct wire_steering *steering)
 {
     struct identity *identity = &agent->identity;
     bool is_changed = identity->roles != steering->roles;
-    size_t known = identity->coordinators.count;
     if (is_changed) {
         char roles[ROLES_TEXT_BYTES];
         roles_format(steering->roles, roles);
@@ -158,10 +196,7 @@ static void follow_steering(struct agent *agent, const struct wire_steering *ste
     identity->roles = steering->roles;
     agent->maintenance_mode = steering->maintenance_mode;
     agent->settings_capacity_mb = steering->capacity_mb;
-    for (size_t i = 0; i < steering->coordinators.count; i++) {
-        endpoint_list_add(&identity->coordinators, &steering->coordinators.items[i]);
-    }
-    if (is_changed || identity->coordinators.count != known) {
+    if (is_changed || follow_coordinators(identity, &steering->coordinators)) {
         agent_save_identity(agent);
         agent_refresh_endpoints(agent);
     }
@@ -212,7 +247,10 @@ static void on_accepted(struct agent *agent, const struct heartbeat_result *resu
     agent->last_beat_ms = result->sent_ms;
     agent->last_beat_wall_ms = clock_wall_ms(agent->env.clock);
     agent->lease_end_ms = result->sent_ms + reply->pace.lease_ms;
-    if (agent->identity_is_dirty) {
+    agent->access_token_is_untried = false;
+    if (agent->identity_is_dirty || !agent->identity.is_complete) {
+        agent->identity.is_complete =
+            true; /* the answer to the enrolment was lost, and it held */
         agent_save_identity(agent);
     }
     note_conflict(agent, reply);
@@ -223,8 +261,9 @@ static void on_accepted(struct agent *agent, const struct heartbeat_result *resu
     }
     agent_enter(agent, AGENT_BEAT_ACCEPTED, NULL);
     agent_watch_lease(agent, agent->lease_end_ms - now_ms);
-    bool is_news =
-        reply->need_report || before.memory_total_mb != agent->report.memory_total_mb;
+    /* A full beat that is answered with "full, please" is not sent again at once: that would have no end. */
+    bool is_news = (reply->need_report && !result->was_full) ||
+                   before.memory_total_mb != agent->report.memory_total_mb;
     agent_plan(agent, is_news ? 0 : agent_jitter(agent, agent->pace.interval_ms));
 }
 
@@ -251,6 +290,9 @@ static void on_beat(const struct heartbeat_result *result, void *userdata)
         return;
     case HEARTBEAT_UNAUTHORIZED:
         secret_fini(&agent->access_token);
+        if (agent->access_token_is_untried) {
+            break; /* a new one did not help */
+        }
         agent_enter(agent, AGENT_UNAUTHORIZED, result->error.message);
         agent_beat(agent); /* [AC-5]: one new assertion */
         return;

@@ -7,11 +7,11 @@
 #define AGENT_AGENT_INTERNAL_H
 
 #include "agent/agent.h"
-#include "agent/link/authenticate.h"
 #include "agent/join/enroll.h"
-#include "agent/link/heartbeat.h"
 #include "agent/join/identity.h"
 #include "agent/join/trust.h"
+#include "agent/link/authenticate.h"
+#include "agent/link/heartbeat.h"
 #include "agent/link/uplink.h"
 #include "common/base/backoff.h"
 #include "common/loop/http_client.h"
@@ -30,6 +30,8 @@ struct agent {
     struct agent_options *options; /* borrowed */
     struct http_client *http;      /* owned */
     struct uplink *uplink;         /* owned */
+    char *state_dir;               /* owned; as of the start: a reload does not change it */
+    char *runtime_dir;             /* owned; likewise */
     int lock_fd;                   /* the state directory is ours */
 
     enum agent_state state;
@@ -52,10 +54,13 @@ struct agent {
 
     struct roles_token token; /* while joining */
     struct trust *trust;      /* weak; while trusting */
+    size_t trust_refusals;    /* in a row, each from another address */
     struct enroll enroll;
     struct authenticate authenticate;
     bool assertion_was_repeated;
     struct secret access_token;
+    bool access_token_is_untried; /* no heartbeat was accepted with it yet */
+    uint64_t renew_not_before_ms; /* a renewal failed: go on with the old one until then */
     uint64_t access_expires_ms;
 
     struct heartbeat heartbeat;
@@ -77,7 +82,8 @@ struct agent {
 };
 
 /* agent.c */
-/** The only writer of `state`. @why (NULL = nothing to say) becomes the reason that people see. */
+/** The only writer of `state`. @why becomes the reason that people see: NULL = nothing to say, agent->reason = what was said before
+ * still holds. */
 void agent_enter(struct agent *agent, enum agent_event event, const char *why);
 /** Do what comes next in @delay_ms. */
 void agent_plan(struct agent *agent, uint64_t delay_ms);

@@ -111,7 +111,10 @@ static int prepare_identity(struct agent *agent, const struct trust_result *trus
     (void)snprintf(identity->zone, sizeof identity->zone, "%s", agent->options->zone);
     (void)snprintf(identity->token_id, sizeof identity->token_id, "%s", agent->token.hints.id);
     /* [EN-1]: before the coordinator can know the key, it is on the disk. */
-    return identity_store(agent->options->state_dir, identity, err);
+    int rc = identity_store(agent->state_dir, identity, err);
+    agent->identity_is_dirty = rc < 0;
+    agent->start_over = agent->start_over && rc < 0;
+    return rc;
 }
 
 static void on_enrolled(const struct enroll_result *result, void *userdata)
@@ -142,7 +145,6 @@ static void on_enrolled(const struct enroll_result *result, void *userdata)
         endpoint_list_add(&identity->coordinators, &reply->coordinators.items[i]);
     }
     agent->pace = reply->pace;
-    agent->start_over = false;
     agent->spent_token_id[0] = '\0';
     agent_forget_token(agent);
     roles_token_source_forget(&agent->options->token); /* [TK-5] */
@@ -174,7 +176,21 @@ static void enroll(struct agent *agent)
         agent_back_off(agent, &err, 0);
         return;
     }
-    agent_enter(agent, AGENT_ENROLL_BEGINS, NULL);
+    agent_enter(agent, AGENT_ENROLL_BEGINS, agent->reason);
+}
+
+/* The next address may do better; only when all were refused is the token at fault. */
+static void on_untrusted(struct agent *agent, const struct trust_result *result)
+{
+    uplink_next_endpoint(agent->uplink);
+    bool is_refused = result->outcome == TRUST_REFUSED;
+    agent->trust_refusals = is_refused ? agent->trust_refusals + 1 : 0;
+    if (is_refused && agent->trust_refusals >= uplink_endpoint_count(agent->uplink)) {
+        agent->trust_refusals = 0;
+        refuse(agent, result->error.message, 0);
+        return;
+    }
+    agent_back_off(agent, &result->error, 0);
 }
 
 static void on_trusted(const struct trust_result *result, void *userdata)
@@ -182,18 +198,13 @@ static void on_trusted(const struct trust_result *result, void *userdata)
     struct agent *agent = userdata;
     struct err err = {0};
     agent->trust = NULL;
+    if (result->outcome != TRUST_ESTABLISHED) {
+        on_untrusted(agent, result);
+        return;
+    }
+    agent->trust_refusals = 0;
     if (result->date_s >= 0) {
         uplink_learn_time(agent->uplink, result->date_s);
-    }
-    if (result->outcome == TRUST_UNAVAILABLE) {
-        uplink_next_endpoint(agent->uplink);
-        agent_back_off(agent, &result->error, 0);
-        return;
-    }
-    if (result->outcome == TRUST_REFUSED) {
-        uplink_next_endpoint(agent->uplink);
-        refuse(agent, result->error.message, 0);
-        return;
     }
     log_info(agent->env.log, "join",
              "trusting the CA of installation %s (SHA-256 %s), vouched for by %s",
@@ -270,13 +281,19 @@ void agent_join(struct agent *agent)
 {
     struct err err = {0};
     agent_forget_token(agent);
-    if (check_before_sending(agent, &err) < 0) {
+    bool is_ready = check_before_sending(agent, &err) == 0;
+    if (!is_ready && agent->has_identity && !agent->start_over &&
+        agent->state != AGENT_REJECTED) {
+        /* An enrolment whose answer was lost: the coordinator may know the key all the same. */
+        log_warning(agent->env.log, "join", "%s; trying with the host key", err.message);
+        agent_forget_token(agent);
+        agent_beat(agent);
+        return;
+    }
+    if (!is_ready || begin_trust(agent, &err) < 0) {
         refuse(agent, err.message, 0);
         return;
     }
-    if (begin_trust(agent, &err) < 0) {
-        refuse(agent, err.message, 0);
-        return;
-    }
-    agent_enter(agent, AGENT_TRUST_BEGINS, NULL);
+    agent_enter(agent, AGENT_TRUST_BEGINS,
+                agent->reason); /* the last failure, until this try ends */
 }

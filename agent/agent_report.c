@@ -47,7 +47,7 @@ void agent_measure(struct agent *agent)
     struct capacity_options options = {
         .root = agent->env.system_root,
         .instances_slice = agent->options->instances_slice,
-        .storage_path = agent->options->state_dir,
+        .storage_path = agent->state_dir,
         .flag_mb = agent->options->capacity_mb,
         .settings_mb = agent->settings_capacity_mb,
         .roles = agent->identity.is_complete ? agent->identity.roles : agent->options->roles,
@@ -119,7 +119,7 @@ void agent_publish(struct agent *agent)
         status_record_line(&record, line);
         notify_status(agent->env.notify, "%s", line);
     }
-    if (status_record_store(agent->options->runtime_dir, &record, &err) == 0) {
+    if (status_record_store(agent->runtime_dir, &record, &err) == 0) {
         agent->status_has_failed = false;
     } else if (!agent->status_has_failed) {
         agent->status_has_failed = true;

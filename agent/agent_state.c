@@ -1,69 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of the host's states. One row for each state, one column for each event, so that every pair stands in plain
- * sight and the test can hold the whole of it to docs/protocol.md. Owns no state: agent.c does.
+ * The table of the host's states: each event leads from some states to one. The test holds every pair to
+ * docs/protocol.md. Owns no state: agent.c does.
  */
 #include "agent/agent_state.h"
 
+#include <stdbool.h>
+
+#define FROM(state) (1U << (AGENT_##state))
+
+enum {
+    /* From everywhere; stopping is never left, whatever happens. */
+    FROM_ANY = (1U << AGENT_STATE_COUNT) - 1,
+};
+
+static const struct {
+    unsigned from; /* bits */
+    enum agent_state to;
+} moves[AGENT_EVENT_COUNT] = {
+    /* A host with an identity does not trust anew unless it was rejected and got another token. */
+    [AGENT_TRUST_BEGINS] = {FROM(UNENROLLED) | FROM(DISCONNECTED) | FROM(REJECTED),
+                            AGENT_TRUSTING},
+    [AGENT_ENROLL_BEGINS] = {FROM(TRUSTING), AGENT_ENROLLING},
+    /* While connected a new access token is bought in passing: nothing that "connected" says changes. */
+    [AGENT_AUTHENTICATE_BEGINS] = {FROM(UNENROLLED) | FROM(DISCONNECTED) | FROM(REJECTED),
+                                   AGENT_AUTHENTICATING},
+    [AGENT_BEAT_ACCEPTED] = {FROM(UNENROLLED) | FROM(ENROLLING) | FROM(AUTHENTICATING) |
+                                 FROM(DISCONNECTED) | FROM(CONFLICT),
+                             AGENT_CONNECTED},
+    [AGENT_TOKEN_REFUSED] = {FROM(TRUSTING) | FROM(ENROLLING) | FROM(DISCONNECTED),
+                             AGENT_UNENROLLED},
+    [AGENT_UNAUTHORIZED] = {FROM(ENROLLING) | FROM(CONNECTED) | FROM(DISCONNECTED) |
+                                FROM(CONFLICT),
+                            AGENT_AUTHENTICATING},
+    [AGENT_FAILED] = {FROM_ANY & ~FROM(UNENROLLED), AGENT_DISCONNECTED},
+    [AGENT_CONNECTION_LOST] = {FROM(CONNECTED), AGENT_DISCONNECTED},
+    [AGENT_LEASE_ENDED] = {FROM(CONNECTED), AGENT_DISCONNECTED},
+    [AGENT_CONFLICT_FOUND] = {FROM_ANY & ~(FROM(UNENROLLED) | FROM(TRUSTING) | FROM(REJECTED)),
+                              AGENT_CONFLICT},
+    [AGENT_RUNNER_UNKNOWN] = {FROM(AUTHENTICATING) | FROM(CONNECTED) | FROM(CONFLICT),
+                              AGENT_REJECTED},
+    [AGENT_IDENTITY_GONE] = {FROM_ANY, AGENT_UNENROLLED},
+    [AGENT_STOP] = {FROM_ANY, AGENT_STOPPING},
+};
+
 enum agent_state agent_next(enum agent_state state, enum agent_event event)
 {
-    /* Three answers are the same from everywhere, and stopping is never left. */
-    if (state == AGENT_STOPPING || event == AGENT_STOP) {
-        return AGENT_STOPPING;
-    }
-    if (event == AGENT_IDENTITY_GONE) {
-        return AGENT_UNENROLLED;
-    }
-    switch (event) {
-    case AGENT_TRUST_BEGINS:
-        /* A host with an identity does not trust anew unless it was rejected and got another token. */
-        return state == AGENT_UNENROLLED || state == AGENT_DISCONNECTED ||
-                       state == AGENT_REJECTED
-                   ? AGENT_TRUSTING
-                   : state;
-    case AGENT_ENROLL_BEGINS:
-        return state == AGENT_TRUSTING ? AGENT_ENROLLING : state;
-    case AGENT_AUTHENTICATE_BEGINS:
-        /* While connected a new access token is bought in passing: nothing that "connected" says changes. */
-        return state == AGENT_UNENROLLED || state == AGENT_DISCONNECTED ||
-                       state == AGENT_REJECTED
-                   ? AGENT_AUTHENTICATING
-                   : state;
-    case AGENT_BEAT_ACCEPTED:
-        return state == AGENT_ENROLLING || state == AGENT_AUTHENTICATING ||
-                       state == AGENT_DISCONNECTED || state == AGENT_CONFLICT
-                   ? AGENT_CONNECTED
-                   : state;
-    case AGENT_TOKEN_REFUSED:
-        return state == AGENT_TRUSTING || state == AGENT_ENROLLING ||
-                       state == AGENT_DISCONNECTED
-                   ? AGENT_UNENROLLED
-                   : state;
-    case AGENT_UNAUTHORIZED:
-        return state == AGENT_ENROLLING || state == AGENT_CONNECTED ||
-                       state == AGENT_DISCONNECTED || state == AGENT_CONFLICT
-                   ? AGENT_AUTHENTICATING
-                   : state;
-    case AGENT_FAILED:
-        return state == AGENT_UNENROLLED ? state : AGENT_DISCONNECTED;
-    case AGENT_CONNECTION_LOST:
-    case AGENT_LEASE_ENDED:
-        return state == AGENT_CONNECTED ? AGENT_DISCONNECTED : state;
-    case AGENT_CONFLICT_FOUND:
-        return state == AGENT_UNENROLLED || state == AGENT_TRUSTING || state == AGENT_REJECTED
-                   ? state
-                   : AGENT_CONFLICT;
-    case AGENT_RUNNER_UNKNOWN:
-        return state == AGENT_AUTHENTICATING || state == AGENT_CONNECTED ||
-                       state == AGENT_CONFLICT
-                   ? AGENT_REJECTED
-                   : state;
-    case AGENT_IDENTITY_GONE:
-    case AGENT_STOP:
-    case AGENT_EVENT_COUNT:
-        break;
-    }
-    return state;
+    bool leads_on = state != AGENT_STOPPING && (moves[event].from & (1U << state)) != 0;
+    return leads_on ? moves[event].to : state;
 }
 
 const char *agent_state_name(enum agent_state state)

@@ -217,8 +217,12 @@ static int take_inline_token(int argc, char **argv, struct secret *ret, struct e
     return 0;
 }
 
-static int read_standard_input(struct secret *ret, struct err *err)
+int agent_options_read_standard_input(struct agent_options *options, struct err *err)
 {
+    const char *flag = opts_text(options->raw, "roles-token");
+    if (flag == NULL || strcmp(flag, "-") != 0) {
+        return 0;
+    }
     auto_buf text = BUF_INIT(AGENT_TOKEN_INLINE_MAX);
     if (fs_read("-", &text, err) < 0) {
         return err_wrap(err, "read the roles token from standard input");
@@ -227,7 +231,8 @@ static int read_standard_input(struct secret *ret, struct err *err)
     while (len > 0 && (text.bytes[len - 1] == '\n' || text.bytes[len - 1] == '\r')) {
         len--;
     }
-    int rc = secret_copy(ret, buf_text(&text), len, err);
+    secret_fini(&options->token.inline_text);
+    int rc = secret_copy(&options->token.inline_text, buf_text(&text), len, err);
     buf_wipe(&text);
     return rc;
 }
@@ -241,14 +246,14 @@ static int read_token_source(struct agent_options *options, struct err *err)
         secret_fini(&options->token.inline_text);
         return 0;
     }
+    if (flag[0] == '\0') {
+        return err_set(err, ERR_USAGE,
+                       "flag --roles-token: the token is empty; is the shell variable set?");
+    }
     if (flag[0] == '@') {
         secret_fini(&options->token.inline_text);
         options->token.file = flag + 1;
         return 0;
-    }
-    if (strcmp(flag, "-") == 0) {
-        secret_fini(&options->token.inline_text);
-        return read_standard_input(&options->token.inline_text, err);
     }
     return 0;
 }

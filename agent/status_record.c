@@ -224,7 +224,10 @@ void status_record_line(const struct status_record *record,
             record->conflict_host_ip);
         return;
     }
-    (void)snprintf(ret_line, STATUS_LINE_BYTES, "%s since %s%s%s",
-                   agent_state_name(record->state), since,
-                   record->reason[0] != '\0' ? ": " : "", record->reason);
+    bool is_trying = record->state == AGENT_TRUSTING || record->state == AGENT_ENROLLING ||
+                     record->state == AGENT_AUTHENTICATING;
+    bool has_reason = record->reason[0] != '\0';
+    (void)snprintf(ret_line, STATUS_LINE_BYTES, "%s since %s%s%s%s",
+                   agent_state_name(record->state), since, has_reason ? ": " : "",
+                   has_reason && is_trying ? "the last try failed: " : "", record->reason);
 }

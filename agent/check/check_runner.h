@@ -6,9 +6,9 @@
 #ifndef AGENT_CHECK_RUNNER_H
 #define AGENT_CHECK_RUNNER_H
 
-#include "agent/link/authenticate.h"
 #include "agent/check/check_report.h"
 #include "agent/join/identity.h"
+#include "agent/link/authenticate.h"
 
 #include <stdbool.h>
 

@@ -5,8 +5,8 @@
  */
 #include "agent/commands/commands.h"
 
-#include "agent/link/authenticate.h"
 #include "agent/join/identity.h"
+#include "agent/link/authenticate.h"
 #include "agent/link/uplink.h"
 #include "common/base/clock.h"
 #include "common/base/fs.h"
@@ -190,6 +190,7 @@ int command_leave(int argc, char **argv)
 {
     struct err err = {0};
     struct agent_options options;
+    (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets that the peer has closed */
     bool is_local = commands_take_flag(&argc, argv, "--local");
     if (commands_take_flag(&argc, argv, "--help")) {
         (void)printf("Usage: ece-agent leave [--local] [--coordinator-host HOST] [--state-dir "

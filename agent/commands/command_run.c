@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { SIGNAL_COUNT = 3 };
 
@@ -24,6 +25,7 @@ struct daemon {
     uv_signal_t signals[SIGNAL_COUNT];
     struct agent_options *options; /* owned; in use by the agent */
     struct agent *agent;           /* owned by itself once started */
+    bool is_stopping;
 };
 
 static int read_options(int argc, char **argv, struct agent_options **ret, struct err *err)
@@ -32,7 +34,7 @@ static int read_options(int argc, char **argv, struct agent_options **ret, struc
     if (options == NULL) {
         return err_no_memory(err);
     }
-    if (commands_read_options(argc, argv, options, err) < 0) {
+    if (agent_options_read(argc, argv, (const char *const *)environ, options, err) < 0) {
         free(options);
         return -1;
     }
@@ -60,6 +62,7 @@ static void on_agent_closed(void *userdata)
 
 static void stop(struct daemon *daemon, int signum)
 {
+    daemon->is_stopping = true;
     log_info(&daemon->log, "run", "stopping on %s", strsignal(signum));
     notify_stopping(&daemon->notify);
     agent_stop(daemon->agent, on_agent_closed, daemon);
@@ -93,7 +96,7 @@ static void reload(struct daemon *daemon)
 static void on_signal(uv_signal_t *handle, int signum)
 {
     struct daemon *daemon = handle->data;
-    if (daemon->agent == NULL) {
+    if (daemon->agent == NULL || daemon->is_stopping) {
         return;
     }
     if (signum == SIGHUP) {
@@ -176,6 +179,10 @@ int command_run(int argc, char **argv)
     daemon.argc = argc;
     daemon.argv = argv;
     if (read_options(argc, argv, &daemon.options, &err) < 0) {
+        return fail(&err);
+    }
+    if (agent_options_read_standard_input(daemon.options, &err) < 0) {
+        free_options(daemon.options);
         return fail(&err);
     }
     int status = 0;

@@ -2,8 +2,8 @@
 /* `ece-agent token inspect`: what a roles token says of itself. Never prints the token or its signature. */
 #include "agent/commands/commands.h"
 
-#include "agent/options.h"
 #include "agent/join/roles_token.h"
+#include "agent/options.h"
 #include "common/base/clock.h"
 #include "common/base/fs.h"
 

@@ -19,5 +19,12 @@ bool commands_take_flag(int *argc, char **argv, const char *flag)
 
 int commands_read_options(int argc, char **argv, struct agent_options *ret, struct err *err)
 {
-    return agent_options_read(argc, argv, (const char *const *)environ, ret, err);
+    if (agent_options_read(argc, argv, (const char *const *)environ, ret, err) < 0) {
+        return -1;
+    }
+    if (agent_options_read_standard_input(ret, err) < 0) {
+        agent_options_fini(ret);
+        return -1;
+    }
+    return 0;
 }

@@ -19,7 +19,7 @@ int command_leave(int argc, char **argv);
 /** Remove @flag from argv if it is there. */
 bool commands_take_flag(int *argc, char **argv, const char *flag);
 
-/** The agent's options from flags, environment and file: agent_options_read. */
+/** The agent's options from flags, environment and file, and the token from standard input if it is to come from there. */
 int commands_read_options(int argc, char **argv, struct agent_options *ret,
                           struct err *err) MUST_CHECK;
 

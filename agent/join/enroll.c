@@ -24,6 +24,7 @@ static void on_reply(const struct uplink_reply *reply, void *userdata)
             result.reply = &wire;
         } else {
             (void)err_wrap(&result.error, "read the answer to the enrolment");
+            uplink_next_endpoint(enroll->uplink);
         }
     }
     enroll->done(&result, enroll->userdata);
@@ -68,6 +69,7 @@ int enroll_send(struct enroll *enroll, struct uplink *uplink, const struct enrol
     if (rc < 0) {
         return err_wrap(err, "enrol");
     }
+    enroll->uplink = uplink;
     enroll->done = done;
     enroll->userdata = userdata;
     return 0;

@@ -24,6 +24,7 @@ typedef void enroll_done_fn(const struct enroll_result *result, void *userdata);
 
 /* Caller's storage for the time of the request. */
 struct enroll {
+    struct uplink *uplink; /* borrowed */
     enroll_done_fn *done;
     void *userdata;
 };

@@ -34,6 +34,10 @@ static void on_reply(const struct uplink_reply *reply, void *userdata)
             (void)err_wrap(&result.error, "read the access token");
         }
     }
+    if (reply->outcome != UPLINK_UNAVAILABLE && result.outcome == AUTHENTICATE_FAILED) {
+        uplink_next_endpoint(
+            authenticate->uplink); /* it answers, but not as it should: ask another */
+    }
     authenticate->done(&result, authenticate->userdata);
     wire_token_reply_fini(&wire);
 }
@@ -56,6 +60,7 @@ int authenticate_send(struct authenticate *authenticate, struct uplink *uplink,
     if (uplink_send(uplink, &sent, on_reply, authenticate, err) < 0) {
         return err_wrap(err, "authenticate");
     }
+    authenticate->uplink = uplink;
     authenticate->done = done;
     authenticate->userdata = userdata;
     return 0;

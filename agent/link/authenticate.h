@@ -26,6 +26,7 @@ typedef void authenticate_done_fn(const struct authenticate_result *result, void
 
 /* Caller's storage for the time of the request. */
 struct authenticate {
+    struct uplink *uplink; /* borrowed */
     authenticate_done_fn *done;
     void *userdata;
 };

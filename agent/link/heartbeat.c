@@ -69,6 +69,7 @@ static void on_reply(const struct uplink_reply *reply, void *userdata)
     struct heartbeat_result result = {
         .outcome = HEARTBEAT_FAILED,
         .sent_ms = heartbeat->sent_ms,
+        .was_full = heartbeat->in_flight_is_full,
         .retry_after_s = reply->retry_after_s,
         .error = reply->error,
     };
@@ -87,6 +88,10 @@ static void on_reply(const struct uplink_reply *reply, void *userdata)
     if (result.outcome != HEARTBEAT_ACCEPTED) {
         heartbeat->need_report =
             true; /* what goes on after this may be another line or another coordinator */
+    }
+    if (reply->outcome != UPLINK_UNAVAILABLE && result.outcome == HEARTBEAT_FAILED) {
+        uplink_next_endpoint(
+            heartbeat->uplink); /* it answers, but not as it should: ask another */
     }
     heartbeat->done(&result, heartbeat->userdata);
 }
@@ -112,6 +117,7 @@ int heartbeat_send(struct heartbeat *heartbeat, struct uplink *uplink, const cha
     }
     struct uplink_request sent = {
         .method = "POST", .path = WIRE_PATH_HEARTBEAT, .bearer = access_token, .body = body};
+    heartbeat->uplink = uplink;
     heartbeat->done = done;
     heartbeat->userdata = userdata;
     heartbeat->sent_ms = clock_monotonic_ms(heartbeat->clock);

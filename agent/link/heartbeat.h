@@ -23,6 +23,7 @@ struct heartbeat_result {
     enum heartbeat_outcome outcome;
     const struct wire_beat_reply *reply; /* borrowed; set when accepted */
     uint64_t sent_ms; /* monotonic: the lease counts from here at the earliest */
+    bool was_full;    /* it carried a report */
     uint32_t retry_after_s;
     struct err error;
 };
@@ -40,6 +41,7 @@ struct heartbeat {
     struct report in_flight; /* what the beat under way says */
     bool in_flight_is_full;
     uint64_t sent_ms;
+    struct uplink *uplink; /* borrowed, while a beat is under way */
     heartbeat_done_fn *done;
     void *userdata;
 };

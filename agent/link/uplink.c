@@ -30,7 +30,7 @@ struct pending {
 struct uplink {
     const struct clock *clock; /* borrowed */
     struct http_client *http;  /* borrowed */
-    const char *proxy;         /* borrowed */
+    char *proxy;               /* owned; NULL = none */
     struct endpoint_list endpoints;
     size_t current;
     char *ca_pem; /* owned; NULL = no trust yet */
@@ -40,6 +40,17 @@ struct uplink {
     int64_t offset_ms; /* coordinator's wall clock minus our monotonic clock */
 };
 
+int uplink_set_proxy(struct uplink *uplink, const char *proxy, struct err *err)
+{
+    char *copy = proxy != NULL ? strdup(proxy) : NULL;
+    if (proxy != NULL && copy == NULL) {
+        return err_no_memory(err);
+    }
+    free(uplink->proxy);
+    uplink->proxy = copy;
+    return 0;
+}
+
 int uplink_new(struct uplink **ret, const struct uplink_options *options, struct err *err)
 {
     struct uplink *uplink = calloc(1, sizeof *uplink);
@@ -48,7 +59,10 @@ int uplink_new(struct uplink **ret, const struct uplink_options *options, struct
     }
     uplink->clock = options->clock;
     uplink->http = options->http;
-    uplink->proxy = options->proxy;
+    if (uplink_set_proxy(uplink, options->proxy, err) < 0) {
+        free(uplink);
+        return -1;
+    }
     *ret = uplink;
     return 0;
 }
@@ -57,6 +71,7 @@ void uplink_free(struct uplink *uplink)
 {
     if (uplink != NULL) {
         free(uplink->ca_pem);
+        free(uplink->proxy);
         free(uplink);
     }
 }

@@ -47,13 +47,16 @@ struct uplink_request {
 struct uplink_options {
     const struct clock *clock;
     struct http_client *http; /* borrowed */
-    const char *proxy;        /* borrowed; NULL = none */
+    const char *proxy;        /* copied; NULL = none */
 };
 
 int uplink_new(struct uplink **ret, const struct uplink_options *options,
                struct err *err) MUST_CHECK;
 /** Nothing may be under way (the http client is stopped first). */
 void uplink_free(struct uplink *uplink);
+
+/** Use another proxy from the next request on; NULL = none. Copied. */
+int uplink_set_proxy(struct uplink *uplink, const char *proxy, struct err *err) MUST_CHECK;
 
 /** Replace the addresses; the one in use stays in use if it is among them. */
 void uplink_set_endpoints(struct uplink *uplink, const struct endpoint_list *endpoints);

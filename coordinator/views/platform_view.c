@@ -7,6 +7,7 @@
 
 #include "common/codec/json.h"
 #include "coordinator/views/allocator_view.h"
+#include "coordinator/views/runner_view.h"
 #include "version.h"
 
 #include <string.h>
@@ -35,7 +36,7 @@ static void count(struct counts *counts, const struct registry *registry,
     counts->total++;
     counts->connected += is_connected ? 1 : 0;
     counts->healthy += (is_connected || report->n_instances == 0) && is_whole ? 1 : 0;
-    counts->maintenance += runner->record.maintenance.is_on ? 1 : 0;
+    counts->maintenance += is_connected && runner->record.maintenance.is_on ? 1 : 0;
     counts->instances += (json_int_t)report->n_instances;
     if (is_connected && is_allocator(runner)) {
         json_int_t free_mb =
@@ -99,14 +100,16 @@ static json_t *allocators_view(const struct registry *registry)
 static json_t *runners_view(const struct registry *registry)
 {
     struct counts counts = {0};
+    json_int_t healthy = 0; /* stricter than an allocator's: a dead runner is not */
     for (size_t i = 0; i < registry_count(registry); i++) {
         count(&counts, registry, registry_at(registry, i));
+        healthy += runner_view_is_healthy(registry, registry_at(registry, i)) ? 1 : 0;
     }
-    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:i}", "healthy",
-                     counts.healthy == counts.total, "total_runners", counts.total,
-                     "healthy_runners", counts.healthy, "connected_runners", counts.connected,
-                     "connected_capacity", counts.connected_mb, "max_available_capacity",
-                     counts.largest_free_mb, "containers_count", 0);
+    return json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:i}", "healthy", healthy == counts.total,
+                     "total_runners", counts.total, "healthy_runners", healthy,
+                     "connected_runners", counts.connected, "connected_capacity",
+                     counts.connected_mb, "max_available_capacity", counts.largest_free_mb,
+                     "containers_count", 0);
 }
 
 static json_t *region_view(const struct registry *registry)

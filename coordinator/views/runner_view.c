@@ -26,13 +26,18 @@ static json_t *roles_view(roles_t roles)
     return rc == 0 ? json_incref(array) : NULL;
 }
 
+bool runner_view_is_healthy(const struct registry *registry, const struct runner *runner)
+{
+    return runner_is_connected(runner) && runner->report.healthy &&
+           !registry_has_conflict(registry, runner);
+}
+
 json_t *runner_view_one(const struct registry *registry, const struct runner *runner)
 {
     const struct runner_record *record = &runner->record;
     const struct report *report = &runner->report;
     bool is_connected = runner_is_connected(runner);
-    bool is_healthy =
-        is_connected && report->healthy && !registry_has_conflict(registry, runner);
+    bool is_healthy = runner_view_is_healthy(registry, runner);
     return json_pack("{s:s, s:s, s:s, s:o, s:{}, s:{s:s, s:s}, s:s, s:s, s:[], s:o, s:b, s:b, "
                      "s:{s:b, s:b, s:b}, s:s}",
                      "runner_id", record->id, "runner_name", record->id, "zone", record->zone,

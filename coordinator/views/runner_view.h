@@ -10,6 +10,9 @@
 /** RunnerInfo; owned, NULL without memory. */
 json_t *runner_view_one(const struct registry *registry, const struct runner *runner);
 
+/** Connected, nothing wrong on the host, and no other host under its identity. */
+bool runner_view_is_healthy(const struct registry *registry, const struct runner *runner);
+
 /** RunnerOverview of all, in the order of ids; owned. */
 json_t *runner_view_list(const struct registry *registry);
 

@@ -17,7 +17,7 @@ static inline void view_join(struct registry_harness *harness, struct enrolment 
     assert_int_equal(harness_enroll(harness, enrolment), ENROLL_OK);
 }
 
-/* A connected allocator in @zone whose host reports these instances, and their sum as used [DESIGN 4]. */
+/* A connected allocator in @zone whose host reports these instances, and their sum as used. */
 static inline void view_connect(struct registry_harness *harness, struct enrolment enrolment,
                                 struct report_instance *instances, size_t n_instances)
 {

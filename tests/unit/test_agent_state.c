@@ -30,7 +30,7 @@ static const struct {
     {AGENT_TRUST_BEGINS,        {T, T, E, A, C, T, X, T, S}},
     {AGENT_ENROLL_BEGINS,       {U, E, E, A, C, D, X, R, S}},
     {AGENT_AUTHENTICATE_BEGINS, {A, T, E, A, C, A, X, A, S}},
-    {AGENT_BEAT_ACCEPTED,       {U, T, C, C, C, C, C, R, S}},
+    {AGENT_BEAT_ACCEPTED,       {C, T, C, C, C, C, C, R, S}},
     {AGENT_TOKEN_REFUSED,       {U, U, U, A, C, U, X, R, S}},
     {AGENT_UNAUTHORIZED,        {U, T, A, A, A, A, A, R, S}},
     {AGENT_FAILED,              {U, D, D, D, D, D, D, D, S}},
@@ -41,6 +41,7 @@ static const struct {
     {AGENT_IDENTITY_GONE,       {U, U, U, U, U, U, U, U, S}},
     {AGENT_STOP,                {S, S, S, S, S, S, S, S, S}},
 };
+
 /* clang-format on */
 
 static void every_pair_leads_where_the_protocol_says(void **state)
@@ -65,7 +66,8 @@ static void only_an_accepted_beat_connects(void **state)
     (void)state;
     for (int before = 0; before < AGENT_STATE_COUNT; before++) {
         for (int event = 0; event < AGENT_EVENT_COUNT; event++) {
-            enum agent_state after = agent_next((enum agent_state)before, (enum agent_event)event);
+            enum agent_state after =
+                agent_next((enum agent_state)before, (enum agent_event)event);
             if (after == AGENT_CONNECTED && before != AGENT_CONNECTED) {
                 assert_int_equal(event, AGENT_BEAT_ACCEPTED);
             }
@@ -80,8 +82,10 @@ static void no_state_is_a_dead_end(void **state)
     for (int before = 0; before < AGENT_STOPPING; before++) {
         int exits = 0;
         for (int event = 0; event < AGENT_EVENT_COUNT; event++) {
-            enum agent_state after = agent_next((enum agent_state)before, (enum agent_event)event);
-            exits += event != AGENT_STOP && event != AGENT_IDENTITY_GONE && (int)after != before;
+            enum agent_state after =
+                agent_next((enum agent_state)before, (enum agent_event)event);
+            exits +=
+                event != AGENT_STOP && event != AGENT_IDENTITY_GONE && (int)after != before;
         }
         assert_true(exits > 0);
     }

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kept connection: used again, watched while idle, dropped when asked. */
+/* The kept connection: used again, watched while idle, dropped when asked, or not to be had. */
 #include "http_cases.h"
 
 #include <sys/socket.h>
+
+static bool no_polls;
+
+/* Stands before libuv's: without it there is no way to make the loop refuse a descriptor. */
+__attribute__((visibility("default"))) int
+uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *handle, uv_os_sock_t socket)
+{
+    return no_polls ? UV_ENOMEM : uv_poll_init(loop, handle, socket);
+}
 
 static void send_ok(struct tls_peer *peer)
 {
@@ -270,6 +279,46 @@ static void an_idle_client_keeps_no_loop_alive(void **state)
     assert_int_equal(uv_run(&test->loop, UV_RUN_DEFAULT), 0); /* returns */
 }
 
+/* libcurl gives up when a descriptor cannot be watched; the client must not. */
+static void a_loop_that_refuses_fails_the_calls_and_no_more(void **state)
+{
+    struct http_case *test = *state;
+    http_case_serve(test, http_serve_ok);
+    struct http_request request = http_case_request(test);
+    no_polls = true;
+    http_case_send(test, &request);
+    http_case_send(test, &request);
+    http_case_run_until(test, &test->outcome.n_done, 2);
+    no_polls = false;
+    assert_int_equal(test->outcome.error.code, ERR_INTERNAL);
+
+    http_case_call(test, &request);
+
+    assert_int_equal(test->outcome.status, 200);
+}
+
+static void on_done_refuse_polls(const struct http_reply *reply, void *userdata)
+{
+    http_case_done(reply, userdata);
+    no_polls = true;
+}
+
+/* [ST-2] */
+static void a_connection_that_cannot_be_watched_is_not_kept(void **state)
+{
+    struct http_case *test = *state;
+    http_case_serve(test, http_serve_ok_and_tell);
+    struct http_request request = http_case_request(test);
+    struct err err;
+    assert_int_equal(http_client_send(test->client, &request, on_done_refuse_polls,
+                                      &test->outcome, NULL, &err),
+                     0);
+    http_case_run_until(test, &test->outcome.n_done, 1);
+    no_polls = false;
+
+    http_case_run_until_posted(test, &test->went);
+}
+
 int run_http_idle_cases(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +331,8 @@ int run_http_idle_cases(void)
         HTTP_CASE(a_connection_that_is_not_kept_is_not_missed),
         HTTP_CASE(a_descriptor_of_somebody_else_is_not_watched),
         HTTP_CASE(an_idle_client_keeps_no_loop_alive),
+        HTTP_CASE(a_loop_that_refuses_fails_the_calls_and_no_more),
+        HTTP_CASE(a_connection_that_cannot_be_watched_is_not_kept),
     };
     return cmocka_run_group_tests(tests, http_pki_setup, http_pki_teardown);
 }

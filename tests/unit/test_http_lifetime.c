@@ -3,18 +3,6 @@
  * handle is left is checked after each case (http_case_teardown). */
 #include "http_cases.h"
 
-#include <netdb.h>
-#include <sys/socket.h>
-
-static bool no_polls;
-
-/* Stands before libuv's: without it there is no way to make the loop refuse a descriptor. */
-__attribute__((visibility("default"))) int
-uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *handle, uv_os_sock_t socket)
-{
-    return no_polls ? UV_ENOMEM : uv_poll_init(loop, handle, socket);
-}
-
 struct chain {
     struct http_case *test;
     struct http_request request;
@@ -346,45 +334,6 @@ static void the_idle_event_may_stop_the_client(void **state)
     assert_int_equal(chain.n_done, 1);
 }
 
-/* libcurl gives up when a descriptor cannot be watched; the client must not. */
-static void a_loop_that_refuses_fails_the_calls_and_no_more(void **state)
-{
-    struct http_case *test = *state;
-    http_case_serve(test, http_serve_ok);
-    struct chain chain;
-    start_chain(&chain, test);
-    no_polls = true;
-    send_counted(&chain, on_counted, NULL);
-    send_counted(&chain, on_counted, NULL);
-    http_case_run_until(test, &chain.n_done, 2);
-    assert_int_equal(chain.n_cancelled, 0);
-    no_polls = false;
-
-    http_case_call(test, &chain.request);
-
-    assert_int_equal(test->outcome.status, 200);
-}
-
-static void on_done_refuse_polls(const struct http_reply *reply, void *userdata)
-{
-    count(userdata, reply);
-    no_polls = true;
-}
-
-/* [ST-2] */
-static void a_connection_that_cannot_be_watched_is_not_kept(void **state)
-{
-    struct http_case *test = *state;
-    http_case_serve(test, http_serve_ok_and_tell);
-    struct chain chain;
-    start_chain(&chain, test);
-    send_counted(&chain, on_done_refuse_polls, NULL);
-    http_case_run_until(test, &chain.n_done, 1);
-    no_polls = false;
-
-    http_case_run_until_posted(test, &test->went);
-}
-
 int run_http_lifetime_cases(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,8 +348,6 @@ int run_http_lifetime_cases(void)
         HTTP_CASE(stopping_cancels_every_call_and_takes_no_more),
         HTTP_CASE(an_idle_client_stops),
         HTTP_CASE(the_idle_event_may_stop_the_client),
-        HTTP_CASE(a_loop_that_refuses_fails_the_calls_and_no_more),
-        HTTP_CASE(a_connection_that_cannot_be_watched_is_not_kept),
     };
     return cmocka_run_group_tests(tests, http_pki_setup, http_pki_teardown);
 }
