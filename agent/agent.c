@@ -316,7 +316,7 @@ int agent_start(struct agent **ret, const struct agent_environment *environment,
     agent->lock_fd = -1;
     agent->state_since_wall_ms = clock_wall_ms(agent->env.clock);
     backoff_init(&agent->backoff, AGENT_RETRY_BASE_MS, AGENT_RETRY_CAP_MS);
-    heartbeat_init(&agent->heartbeat, agent->env.clock, agent->env.rng);
+    heartbeat_init(&agent->heartbeat, agent->env.clock, agent->env.rng, agent_on_beat, agent);
     if (take_directories(agent, err) < 0 || start_uplink(agent, err) < 0 ||
         read_identity(agent, err) < 0) {
         abandon(agent);

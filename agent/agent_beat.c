@@ -15,8 +15,6 @@ enum {
     SKEW_WARN_MS = 60 * 1000,
 };
 
-static void on_beat(const struct heartbeat_result *result, void *userdata);
-
 void agent_set_access_token(struct agent *agent, const char *text, uint32_t expires_in_s)
 {
     struct err err = {0};
@@ -49,7 +47,7 @@ static void send_beat(struct agent *agent)
     struct err err = {0};
     agent_measure(agent);
     if (heartbeat_send(&agent->heartbeat, agent->uplink, agent->access_token.bytes,
-                       &agent->report, on_beat, agent, &err) < 0) {
+                       &agent->report, &err) < 0) {
         agent_back_off(agent, &err, 0);
     }
 }
@@ -281,7 +279,7 @@ static void on_conflict(struct agent *agent, const struct heartbeat_result *resu
     agent_plan(agent, wait_ms + backoff_next(&agent->backoff, agent->env.rng)); /* [CL-4] */
 }
 
-static void on_beat(const struct heartbeat_result *result, void *userdata)
+void agent_on_beat(const struct heartbeat_result *result, void *userdata)
 {
     struct agent *agent = userdata;
     switch (result->outcome) {

@@ -105,6 +105,8 @@ void agent_forget_token(struct agent *agent);
 /* agent_beat.c */
 /** Send a heartbeat, buying an access token first if there is none that lasts. */
 void agent_beat(struct agent *agent);
+/** What each heartbeat ends in; @userdata is the agent. */
+void agent_on_beat(const struct heartbeat_result *result, void *userdata);
 void agent_set_access_token(struct agent *agent, const char *text, uint32_t expires_in_s);
 void agent_save_identity(struct agent *agent);
 void agent_goodbye(struct agent *agent);

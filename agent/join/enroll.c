@@ -34,15 +34,17 @@ static void on_reply(const struct uplink_reply *reply, void *userdata)
 static int build(const struct uplink *uplink, const struct enroll_spec *spec,
                  struct wire_enroll_request *request, struct err *err)
 {
+    struct assertion_spec assertion = {.runner_id = spec->runner_id,
+                                       .installation_id = spec->installation_id,
+                                       .private_key_pem = spec->private_key_pem,
+                                       .coordinator_time_s = uplink_time_ms(uplink) / 1000};
     (void)snprintf(request->runner_id, sizeof request->runner_id, "%s", spec->runner_id);
     (void)snprintf(request->zone, sizeof request->zone, "%s", spec->zone);
     request->roles = spec->roles;
     if (wire_tags_copy(spec->tags, &request->tags, err) < 0 ||
         report_copy(spec->report, &request->report, err) < 0 ||
         keys_public_of(spec->private_key_pem, &request->public_key_pem, err) < 0 ||
-        assertion_make(spec->runner_id, spec->installation_id, spec->private_key_pem,
-                       uplink_time_ms(uplink) / 1000, spec->rng, &request->assertion,
-                       err) < 0) {
+        assertion_make(&assertion, spec->rng, &request->assertion, err) < 0) {
         return -1;
     }
     return 0;

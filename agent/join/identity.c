@@ -122,6 +122,18 @@ static int check_mode(const char *path, struct err *err)
     return 0;
 }
 
+/* What cannot be read whole stays as it is; the message says both ways out. */
+static int refuse_file(const char *path, struct err *err)
+{
+    if (err->code == ERR_INVALID || err->code == ERR_TOO_LARGE) {
+        err->code = ERR_CORRUPT;
+    }
+    return err_wrap(err,
+                    "load the host's identity from %s (restore it from a backup, or give it up "
+                    "with `ece-agent leave --local` and join again with a roles token)",
+                    path);
+}
+
 int identity_load(const char *state_dir, enum identity_found *ret_found, struct identity *ret,
                   struct err *err)
 {
@@ -138,7 +150,7 @@ int identity_load(const char *state_dir, enum identity_found *ret_found, struct 
             *ret_found = IDENTITY_ABSENT;
             return 0;
         }
-        return err_wrap(err, "load the host's identity");
+        return refuse_file(path, err);
     }
     auto_json *json = NULL;
     struct identity identity = {0};
@@ -149,14 +161,7 @@ int identity_load(const char *state_dir, enum identity_found *ret_found, struct 
     buf_wipe(&text);
     if (rc < 0) {
         identity_fini(&identity);
-        if (err->code == ERR_INVALID || err->code == ERR_TOO_LARGE) {
-            err->code = ERR_CORRUPT;
-        }
-        return err_wrap(err,
-                        "load the host's identity from %s (restore it from a backup, or give "
-                        "it up with `ece-agent "
-                        "leave --local` and join again with a roles token)",
-                        path);
+        return refuse_file(path, err);
     }
     *ret = identity;
     *ret_found = IDENTITY_FOUND;

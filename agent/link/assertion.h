@@ -9,9 +9,15 @@
 
 #include <stdint.h>
 
-/** @ret is malloc'd (secret_free_text). @coordinator_time_s is the coordinator's clock, not ours [AC-3]. */
-int assertion_make(const char *runner_id, const char *installation_id,
-                   const struct secret *private_pem, int64_t coordinator_time_s,
-                   const struct rng *rng, char **ret, struct err *err) MUST_CHECK;
+struct assertion_spec {
+    const char *runner_id;
+    const char *installation_id;
+    const struct secret *private_key_pem;
+    int64_t coordinator_time_s; /* the coordinator's clock, not ours [AC-3] */
+};
+
+/** @ret is malloc'd (secret_free_text). */
+int assertion_make(const struct assertion_spec *spec, const struct rng *rng, char **ret,
+                   struct err *err) MUST_CHECK;
 
 #endif

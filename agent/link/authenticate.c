@@ -47,8 +47,11 @@ int authenticate_send(struct authenticate *authenticate, struct uplink *uplink,
                       void *userdata, struct err *err)
 {
     struct wire_token_request request = {0};
-    if (assertion_make(spec->runner_id, spec->installation_id, spec->private_key_pem,
-                       uplink_time_ms(uplink) / 1000, spec->rng, &request.assertion, err) < 0) {
+    struct assertion_spec assertion = {.runner_id = spec->runner_id,
+                                       .installation_id = spec->installation_id,
+                                       .private_key_pem = spec->private_key_pem,
+                                       .coordinator_time_s = uplink_time_ms(uplink) / 1000};
+    if (assertion_make(&assertion, spec->rng, &request.assertion, err) < 0) {
         return -1;
     }
     json_t *body = wire_token_request_to_json(&request);

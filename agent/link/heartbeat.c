@@ -11,9 +11,10 @@ enum {
 };
 
 void heartbeat_init(struct heartbeat *heartbeat, const struct clock *clock,
-                    const struct rng *rng)
+                    const struct rng *rng, heartbeat_done_fn *done, void *userdata)
 {
-    *heartbeat = (struct heartbeat){.clock = clock, .seq = 1, .need_report = true};
+    *heartbeat = (struct heartbeat){
+        .clock = clock, .seq = 1, .need_report = true, .done = done, .userdata = userdata};
     rng_hex(rng, SESSION_RANDOM_BYTES, heartbeat->session);
 }
 
@@ -97,8 +98,7 @@ static void on_reply(const struct uplink_reply *reply, void *userdata)
 }
 
 int heartbeat_send(struct heartbeat *heartbeat, struct uplink *uplink, const char *access_token,
-                   const struct report *report, heartbeat_done_fn *done, void *userdata,
-                   struct err *err)
+                   const struct report *report, struct err *err)
 {
     struct wire_beat beat = {.seq = heartbeat->seq, .steering = heartbeat->steering};
     (void)snprintf(beat.session, sizeof beat.session, "%s", heartbeat->session);
@@ -118,8 +118,6 @@ int heartbeat_send(struct heartbeat *heartbeat, struct uplink *uplink, const cha
     struct uplink_request sent = {
         .method = "POST", .path = WIRE_PATH_HEARTBEAT, .bearer = access_token, .body = body};
     heartbeat->uplink = uplink;
-    heartbeat->done = done;
-    heartbeat->userdata = userdata;
     heartbeat->sent_ms = clock_monotonic_ms(heartbeat->clock);
     return uplink_send(uplink, &sent, on_reply, heartbeat, err) < 0
                ? err_wrap(err, "send a heartbeat")

@@ -46,9 +46,9 @@ struct heartbeat {
     void *userdata;
 };
 
-/** A new session. */
+/** A new session, whose beats end in @done. */
 void heartbeat_init(struct heartbeat *heartbeat, const struct clock *clock,
-                    const struct rng *rng);
+                    const struct rng *rng, heartbeat_done_fn *done, void *userdata);
 void heartbeat_fini(struct heartbeat *heartbeat);
 
 /** The line was lost, or the host's report must be seen: the next beat is full. */
@@ -56,7 +56,6 @@ void heartbeat_need_report(struct heartbeat *heartbeat);
 
 /** Send one with @report (copied). */
 int heartbeat_send(struct heartbeat *heartbeat, struct uplink *uplink, const char *access_token,
-                   const struct report *report, heartbeat_done_fn *done, void *userdata,
-                   struct err *err) MUST_CHECK;
+                   const struct report *report, struct err *err) MUST_CHECK;
 
 #endif

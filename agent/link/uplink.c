@@ -231,25 +231,27 @@ static void on_http_done(const struct http_reply *http, void *userdata)
     pending.done(&reply, pending.userdata);
 }
 
-static int send_text(struct pending *pending, const char *method, uint32_t total_ms,
-                     const char *path, const char *bearer, const char *body, struct err *err)
+static int send_text(struct pending *pending, const struct uplink_request *asked,
+                     const char *body, struct err *err)
 {
     struct uplink *uplink = pending->uplink;
     char url[URL_BYTES];
     const struct endpoint *endpoint = uplink_endpoint(uplink);
-    int len =
-        snprintf(url, sizeof url, "https://%s:%u%s", uplink->server_name, endpoint->port, path);
+    uint32_t total_ms =
+        asked->total_timeout_ms != 0 ? asked->total_timeout_ms : TOTAL_TIMEOUT_MS;
+    int len = snprintf(url, sizeof url, "https://%s:%u%s", uplink->server_name, endpoint->port,
+                       asked->path);
     if (len < 0 || (size_t)len >= sizeof url) {
         return err_set(err, ERR_TOO_LARGE, "ask %s: the path is too long", endpoint->host);
     }
     struct http_request request = {
-        .method = method,
+        .method = asked->method,
         .url = url,
         .connect_host = endpoint->host,
         .connect_port = endpoint->port,
         .trust = HTTP_TRUST_CA,
         .ca_pem = uplink->ca_pem,
-        .bearer = bearer,
+        .bearer = asked->bearer,
         .body = body,
         .body_len = body != NULL ? strlen(body) : 0,
         .max_reply_bytes = WIRE_BODY_MAX,
@@ -260,14 +262,14 @@ static int send_text(struct pending *pending, const char *method, uint32_t total
     return http_client_send(uplink->http, &request, on_http_done, pending, &pending->call, err);
 }
 
-static int send_json(struct pending *pending, const char *method, uint32_t total_ms,
-                     const char *path, const char *bearer, const json_t *body, struct err *err)
+static int send_json(struct pending *pending, const struct uplink_request *asked,
+                     struct err *err)
 {
     char *text = NULL;
-    if (body != NULL && (text = json_compact(body)) == NULL) {
+    if (asked->body != NULL && (text = json_compact(asked->body)) == NULL) {
         return err_no_memory(err);
     }
-    int rc = send_text(pending, method, total_ms, path, bearer, text, err);
+    int rc = send_text(pending, asked, text, err);
     secret_free_text(text);
     return rc;
 }
@@ -275,7 +277,8 @@ static int send_json(struct pending *pending, const char *method, uint32_t total
 int uplink_send(struct uplink *uplink, const struct uplink_request *request,
                 uplink_done_fn *done, void *userdata, struct err *err)
 {
-    auto_json *body = request->body;
+    auto_json *taken = request->body;
+    (void)taken;
     if (uplink->pending != NULL) {
         return err_set(err, ERR_BUSY, "ask the coordinator: another request is under way");
     }
@@ -287,10 +290,7 @@ int uplink_send(struct uplink *uplink, const struct uplink_request *request,
         return err_no_memory(err);
     }
     *pending = (struct pending){.uplink = uplink, .done = done, .userdata = userdata};
-    uint32_t total_ms =
-        request->total_timeout_ms != 0 ? request->total_timeout_ms : TOTAL_TIMEOUT_MS;
-    if (send_json(pending, request->method, total_ms, request->path, request->bearer, body,
-                  err) < 0) {
+    if (send_json(pending, request, err) < 0) {
         return -1;
     }
     uplink->pending = TAKE(pending);

@@ -91,7 +91,7 @@ static enum err_code code_of_errno(int sys_errno)
     }
 }
 
-int err_set(struct err *err, enum err_code code, const char *format, ...)
+void err_record(struct err *err, enum err_code code, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -99,10 +99,9 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
     va_end(args);
     err->code = code;
     err->sys_errno = 0;
-    return -1;
 }
 
-int err_set_errno(struct err *err, int sys_errno, const char *format, ...)
+void err_record_errno(struct err *err, int sys_errno, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
@@ -112,10 +111,9 @@ int err_set_errno(struct err *err, int sys_errno, const char *format, ...)
     append_message(err, strerror_r(sys_errno, reason, sizeof(reason)));
     err->code = code_of_errno(sys_errno);
     err->sys_errno = sys_errno;
-    return -1;
 }
 
-int err_wrap(struct err *err, const char *format, ...)
+void err_prefix(struct err *err, const char *format, ...)
 {
     char cause[sizeof(err->message)];
     memcpy(cause, err->message, sizeof(cause));
@@ -124,12 +122,11 @@ int err_wrap(struct err *err, const char *format, ...)
     format_message(err, format, args);
     va_end(args);
     append_message(err, cause);
-    return -1;
 }
 
-int err_no_memory(struct err *err)
+void err_record_no_memory(struct err *err)
 {
-    return err_set(err, ERR_NO_MEMORY, "out of memory");
+    err_record(err, ERR_NO_MEMORY, "out of memory");
 }
 
 const char *err_code_name(enum err_code code)

@@ -59,7 +59,7 @@ static int refuse_value(const struct opt_spec *spec, const struct opts_place *pl
     }
     if (place->source == OPT_SOURCE_FILE || place->source == OPT_SOURCE_DEFAULT) {
         opts_key(spec, key);
-        err_wrap(err, "%s", key);
+        (void)err_wrap(err, "%s", key);
     }
     return err_wrap(err, "%s", place->origin);
 }

@@ -5,6 +5,7 @@
 #include "common/base/parse.h"
 #include "common/wire/fields.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ static int add(struct wire_tags *tags, const char *key, const char *value, struc
         return err_set(err, ERR_INVALID, "key '%s' stands there twice",
                        parse_shown(key, shown));
     }
+    assert(tags->items != NULL); /* reserve() came first */
     struct wire_tag *tag = &tags->items[tags->count++];
     memcpy(tag->key, key, key_len + 1);
     memcpy(tag->value, value, value_len + 1);

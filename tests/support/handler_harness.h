@@ -72,8 +72,8 @@ static inline void handler_open_parts_(struct handler_harness *harness)
     const struct clock *clock = &harness->base->clock.clock;
     const struct audit_options audit = {store, clock, &harness->base->log, 0};
     struct err err;
-    assert_int_equal(
-        installation_make(&harness->installation, clock, &harness->rng.rng, &err), 0);
+    assert_int_equal(installation_make(&harness->installation, clock, &harness->rng.rng, &err),
+                     0);
     const struct roles_tokens_options tokens = {
         store,
         clock,
@@ -134,9 +134,9 @@ static inline void handler_add_header_(struct exchange *exchange, const char *na
                                        const char *value)
 {
     struct err err;
-    assert_int_equal(exchange_add_field(&exchange->headers, name, strlen(name), value,
-                                        strlen(value), &err),
-                     0);
+    assert_int_equal(
+        exchange_add_field(&exchange->headers, name, strlen(name), value, strlen(value), &err),
+        0);
 }
 
 /* The request arrives and is answered, or parked. handler_receive() or handler_hang_up() comes next. */
@@ -241,8 +241,7 @@ static inline void handler_expect_error(const struct handler_harness *harness, i
 /* Make a roles token by the API; malloc'd. */
 static inline char *handler_make_token(struct handler_harness *harness, const char *body)
 {
-    const struct handler_request request = {
-        .method = "POST", .uri = TOKENS_URI, .body = body};
+    const struct handler_request request = {.method = "POST", .uri = TOKENS_URI, .body = body};
     assert_int_equal(handler_ask(harness, &request), 200);
     char *text = strdup(json_string_value(json_expect(harness->json, "token")));
     assert_non_null(text);

@@ -54,8 +54,7 @@ static inline void host_keep_access_token_(const struct handler_harness *harness
                                            struct handler_host *host)
 {
     secret_free_text(host->access_token);
-    host->access_token =
-        strdup(json_string_value(json_expect(harness->json, "access_token")));
+    host->access_token = strdup(json_string_value(json_expect(harness->json, "access_token")));
 }
 
 /* A good request to enrol, with a new assertion; owned. @roles is JSON. */
@@ -63,11 +62,11 @@ static inline json_t *host_enrolment(const struct handler_harness *harness,
                                      struct handler_host *host, const char *roles)
 {
     auto_free char *assertion = host_assertion(harness, host, 0);
-    json_t *json = json_pack("{s:i, s:s, s:s, s:o, s:{s:s}, s:s, s:s, s:o}", "protocol", 1,
-                             "runner_id", host->id, "zone", "ece-zone-1", "roles",
-                             json_loads(roles, 0, NULL), "tags", "k", "v", "public_key",
-                             host->public_pem, "assertion", assertion, "report",
-                             json_loads(WIRE_SAMPLE_REPORT, 0, NULL));
+    json_t *json =
+        json_pack("{s:i, s:s, s:s, s:o, s:{s:s}, s:s, s:s, s:o}", "protocol", 1, "runner_id",
+                  host->id, "zone", "ece-zone-1", "roles", json_loads(roles, 0, NULL), "tags",
+                  "k", "v", "public_key", host->public_pem, "assertion", assertion, "report",
+                  json_loads(WIRE_SAMPLE_REPORT, 0, NULL));
     assert_non_null(json);
     return json;
 }
@@ -77,11 +76,10 @@ static inline int host_post(struct handler_harness *harness, const char *uri,
                             const char *bearer, const json_t *json)
 {
     auto_free char *body = json_compact(json);
-    return handler_ask(harness, &(struct handler_request){.method = "POST",
-                                                          .uri = uri,
-                                                          .bearer = bearer,
-                                                          .body = body,
-                                                          .connection = 1});
+    return handler_ask(
+        harness,
+        &(struct handler_request){
+            .method = "POST", .uri = uri, .bearer = bearer, .body = body, .connection = 1});
 }
 
 static inline int host_enroll(struct handler_harness *harness, struct handler_host *host,

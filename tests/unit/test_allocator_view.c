@@ -4,11 +4,6 @@
 
 #include "tests/support/view_harness.h"
 
-static struct registry_harness *harness_of(void **state)
-{
-    return *state;
-}
-
 static int setup(void **state)
 {
     *state = harness_new();
@@ -92,7 +87,7 @@ static const struct json_field busy_fields[] = {
 
 static void every_field_is_there_and_says_what_the_host_reported(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     join_busy_allocator(harness);
 
     auto_json *json = view_of(harness, "h1");
@@ -104,7 +99,6 @@ static void every_field_is_there_and_says_what_the_host_reported(void **state)
     json_expect_text(json, "public_hostname", "host7");
     json_expect_text(json, "region", "ece-region");
     json_expect_text(json, "build_info.version", "2.0.0");
-    json_expect_text(json, "build_info.commit_hash", "abc");
     json_expect_integer(json, "capacity.storage.total", 102400);
     json_expect_integer(json, "capacity.available_cpus", 4);
     json_expect_bool(json, "status.maintenance_mode", true);
@@ -115,7 +109,7 @@ static void every_field_is_there_and_says_what_the_host_reported(void **state)
 /* The connections/ entry may be lost or damaged: the runner is shown without a report. */
 static void a_runner_without_a_report_has_every_field_too(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     join_busy_allocator(harness);
     (void)memory_store_run(harness->memory);
     (void)memory_store_put(harness->memory, "connections/h1", NULL);
@@ -132,7 +126,7 @@ static void a_runner_without_a_report_has_every_field_too(void **state)
 
 static void used_is_what_is_assigned_to_instances(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     harness_join(harness, "empty", 'e');
     harness_connect(harness, "empty", 'e');
     join_busy_allocator(harness);
@@ -140,6 +134,7 @@ static void used_is_what_is_assigned_to_instances(void **state)
     auto_json *empty = view_of(harness, "empty");
     json_expect_integer(empty, "capacity.memory.total", 12398);
     json_expect_integer(empty, "capacity.memory.used", 0);
+    json_expect_count(empty, "metadata", 0);
     json_expect_count(empty, "instances", 0);
     json_expect_bool(empty, "status.health_checks.has_instances", false);
 
@@ -153,7 +148,7 @@ static void used_is_what_is_assigned_to_instances(void **state)
 /* ECE: connected or without instances. [CL-3]: a conflict is shown. */
 static void healthy_is_connected_or_empty_and_without_a_conflict(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
 
     static const struct {
         const char *id;
@@ -199,7 +194,7 @@ static void healthy_is_connected_or_empty_and_without_a_conflict(void **state)
 /* [LV-1] */
 static void a_suspect_allocator_is_shown_as_connected_until_its_grace_ends(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     harness_join(harness, "h1", 'a');
     harness_connect(harness, "h1", 'a');
     registry_connection_closed(harness->registry, 1);
@@ -213,7 +208,7 @@ static void a_suspect_allocator_is_shown_as_connected_until_its_grace_ends(void 
 
 static void a_host_that_is_not_well_says_so_in_its_health_checks(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     harness->report.healthy = false;
     harness_join(harness, "h1", 'a');
     harness_connect(harness, "h1", 'a');
@@ -225,7 +220,7 @@ static void a_host_that_is_not_well_says_so_in_its_health_checks(void **state)
 
 static void settings_have_the_capacity_only_when_an_operator_set_it(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     harness_join(harness, "h1", 'a');
 
     auto_json *without = view_of(harness, "h1");
@@ -243,12 +238,11 @@ static void settings_have_the_capacity_only_when_an_operator_set_it(void **state
 
 static void metadata_are_the_tags_in_their_order(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     view_join(harness, (struct enrolment){.id = "h1",
                                           .key = 'a',
                                           .roles = ROLE_ALLOCATOR,
                                           .tags = "SSD:true,a:b,rack:\xC3\xA9 7"});
-    harness_join(harness, "h2", 'b');
 
     auto_json *json = view_of(harness, "h1");
     json_expect_count(json, "metadata", 3);
@@ -256,14 +250,12 @@ static void metadata_are_the_tags_in_their_order(void **state)
     json_expect_text(json, "metadata.0.value", "true");
     json_expect_text(json, "metadata.1.key", "a");
     json_expect_text(json, "metadata.2.value", "\xC3\xA9 7");
-    auto_json *untagged = view_of(harness, "h2");
-    json_expect_count(untagged, "metadata", 0);
 }
 
 /* The schema has a closed list. */
 static void an_instance_is_of_the_type_that_its_name_begins_with(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     static const char *const types[] = {"elasticsearch", "kibana",
                                         "apm",           "integrations_server",
                                         "appsearch",     "enterprise_search"};
@@ -287,7 +279,7 @@ static void an_instance_is_of_the_type_that_its_name_begins_with(void **state)
 
 static void only_runners_with_the_role_are_allocators(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     view_join(harness, (struct enrolment){.id = "h1",
                                           .key = 'a',
                                           .roles = ROLES_ALL & ~(roles_t)ROLE_ALLOCATOR});
@@ -326,7 +318,7 @@ static void describe(const json_t *list, char *ret_text, size_t size)
 
 static void a_page_is_cut_from_the_order_of_ids_and_then_grouped_by_zone(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
 
     static const struct enrolment runners[] = {
         {.id = "h9", .key = 'a', .roles = ROLE_ALLOCATOR, .zone = "za"},
@@ -353,6 +345,8 @@ static void a_page_is_cut_from_the_order_of_ids_and_then_grouped_by_zone(void **
         {2, 0, ""},
     };
 
+    auto_json *none = allocator_view_list(harness->registry, 0, 100);
+    json_expect_count(none, "zones", 0);
     for (size_t i = 0; i < ARRAY_LEN(runners); i++) {
         view_join(harness, runners[i]);
     }
@@ -367,16 +361,9 @@ static void a_page_is_cut_from_the_order_of_ids_and_then_grouped_by_zone(void **
     }
 }
 
-static void an_installation_without_allocators_has_an_empty_list_of_zones(void **state)
-{
-    auto_json *list = allocator_view_list(harness_of(state)->registry, 0, 100);
-    json_expect_count(list, "", 1);
-    json_expect_count(list, "zones", 0);
-}
-
 static void it_conforms_to_the_official_schema(void **state)
 {
-    struct registry_harness *harness = harness_of(state);
+    struct registry_harness *harness = *state;
     auto_json *definitions = api_schema_load();
     if (definitions == NULL) {
         skip();
@@ -406,7 +393,6 @@ int main(void)
         CASE(an_instance_is_of_the_type_that_its_name_begins_with),
         CASE(only_runners_with_the_role_are_allocators),
         CASE(a_page_is_cut_from_the_order_of_ids_and_then_grouped_by_zone),
-        CASE(an_installation_without_allocators_has_an_empty_list_of_zones),
         CASE(it_conforms_to_the_official_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,7 @@ static struct exchange *send_delete(struct handler_harness *harness, const char 
     return handler_send(harness, &(struct handler_request){.method = "DELETE", .uri = uri});
 }
 
-static int revoke(struct handler_harness *harness, const char *token)
+static int ask_delete(struct handler_harness *harness, const char *token)
 {
     struct exchange *exchange = send_delete(harness, token);
     (void)memory_store_run(harness->base->memory);
@@ -101,8 +101,7 @@ static void a_persistent_token_is_answered_when_it_is_durable_with_its_audit(voi
     assert_true(memory_store_step(memory));
     assert_int_equal(handler_receive(harness, exchange), 200);
     json_expect_count(handler_expect_ok(harness), "", 2);
-    auto_free char *token =
-        strdup(json_string_value(json_expect(harness->json, "token")));
+    auto_free char *token = strdup(json_string_value(json_expect(harness->json, "token")));
     auto_free char *id = strdup(json_string_value(json_expect(harness->json, "token_id")));
 
     /* One transaction: the token and who made it. */
@@ -274,17 +273,16 @@ static void a_token_is_deleted_by_its_id_or_its_text_and_only_once(void **state)
 {
     struct handler_harness *harness = harness_of(state);
     auto_free char *text = handler_make_token(harness, PERSISTENT);
-    auto_free char *text_id =
-        strdup(json_string_value(json_expect(harness->json, "token_id")));
+    auto_free char *text_id = strdup(json_string_value(json_expect(harness->json, "token_id")));
     auto_free char *other = handler_make_token(harness, PERSISTENT);
     auto_free char *id = strdup(json_string_value(json_expect(harness->json, "token_id")));
     size_t writes = memory_store_writes(harness->base->memory);
 
-    assert_int_equal(revoke(harness, text), 200);
+    assert_int_equal(ask_delete(harness, text), 200);
     json_expect_count(handler_expect_ok(harness), "", 0);
     assert_int_equal(count_listed(harness), 1);
     json_expect_text(harness->json, "tokens.0.token_id", id);
-    assert_int_equal(revoke(harness, id), 200);
+    assert_int_equal(ask_delete(harness, id), 200);
     assert_int_equal(count_listed(harness), 0);
 
     /* One transaction each, with who did it. */
@@ -297,7 +295,7 @@ static void a_token_is_deleted_by_its_id_or_its_text_and_only_once(void **state)
 
     const char *const gone[] = {id, text_id, text, other};
     for (size_t i = 0; i < ARRAY_LEN(gone); i++) {
-        (void)revoke(harness, gone[i]);
+        (void)ask_delete(harness, gone[i]);
         handler_expect_error(harness, 404, E_TOKEN_ID, "no persistent roles token");
     }
     assert_int_equal(memory_store_writes(harness->base->memory), writes + 2);
@@ -308,16 +306,16 @@ static void what_is_no_stored_token_cannot_be_deleted(void **state)
     struct handler_harness *harness = harness_of(state);
     auto_free char *kept = handler_make_token(harness, PERSISTENT);
     auto_free char *ephemeral = handler_make_token(harness, EPHEMERAL);
-    (void)revoke(harness, ephemeral);
+    (void)ask_delete(harness, ephemeral);
     handler_expect_error(harness, 404, E_TOKEN_ID, "ephemeral");
 
     kept[strlen(kept) - 3] ^= 1; /* another signature: not ours */
     static const char *const unknown[] = {"x", "00000000-0000-4000-8000-000000000000", "..x",
                                           "%F0%9F%A6%96", "tokens%2F"};
-    (void)revoke(harness, kept);
+    (void)ask_delete(harness, kept);
     handler_expect_error(harness, 404, E_TOKEN_ID, "no persistent roles token");
     for (size_t i = 0; i < ARRAY_LEN(unknown); i++) {
-        (void)revoke(harness, unknown[i]);
+        (void)ask_delete(harness, unknown[i]);
         handler_expect_error(harness, 404, E_TOKEN_ID, "no persistent roles token");
     }
     assert_int_equal(count_listed(harness), 1);
@@ -343,15 +341,15 @@ static void a_deletion_that_was_not_written_is_none(void **state)
     auto_free char *text = handler_make_token(harness, PERSISTENT);
 
     memory_store_fail(harness->base->memory, 1);
-    (void)revoke(harness, text);
+    (void)ask_delete(harness, text);
     handler_expect_error(harness, 503, "root.unavailable", "nothing was changed");
     memory_store_refuse(harness->base->memory, true);
-    (void)revoke(harness, text);
+    (void)ask_delete(harness, text);
     handler_expect_error(harness, 503, "root.unavailable", "was not deleted");
     memory_store_refuse(harness->base->memory, false);
     assert_int_equal(count_listed(harness), 1);
     assert_int_equal(audited(harness).count, 1);
-    assert_int_equal(revoke(harness, text), 200);
+    assert_int_equal(ask_delete(harness, text), 200);
 }
 
 int run_handlers_tokens_cases(void)

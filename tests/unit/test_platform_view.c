@@ -2,6 +2,7 @@
 /* The installation at a glance: every field there, and counts that agree with the runners. */
 #include "coordinator/views/platform_view.h"
 
+#include "coordinator/views/runner_view.h"
 #include "tests/support/view_harness.h"
 #include "version.h"
 
@@ -182,6 +183,26 @@ static void all_runners_count_and_only_allocators_offer_capacity(void **state)
     json_expect_bool(json, RUNNERS "healthy", false);
 }
 
+/* A dead runner is not healthy, though an empty allocator that is dead is. */
+static void as_many_runners_are_healthy_as_their_list_shows(void **state)
+{
+    struct registry_harness *harness = harness_of(state);
+    join_fleet(harness);
+    harness->report.healthy = false;
+    view_connect(harness, (struct enrolment){.id = "d1", .key = 'f'}, NULL, 0);
+
+    auto_json *list = runner_view_list(harness->registry);
+    const json_t *runners = json_expect(list, "runners");
+    json_int_t healthy = 0;
+    for (size_t i = 0; i < json_array_size(runners); i++) {
+        healthy += json_is_true(json_at(json_array_get(runners, i), "healthy")) ? 1 : 0;
+    }
+    assert_int_equal(healthy, 3); /* a1, a2, c1 */
+    auto_json *json = view_of(harness);
+    json_expect_integer(json, RUNNERS "healthy_runners", healthy);
+    json_expect_integer(json, RUNNERS "connected_runners", 4);
+}
+
 /* [CL-3] */
 static void a_conflict_makes_its_zone_and_the_platform_unhealthy(void **state)
 {
@@ -253,6 +274,7 @@ int main(void)
         CASE(an_empty_installation_has_every_field_and_is_healthy),
         CASE(allocators_are_counted_by_zone),
         CASE(all_runners_count_and_only_allocators_offer_capacity),
+        CASE(as_many_runners_are_healthy_as_their_list_shows),
         CASE(a_conflict_makes_its_zone_and_the_platform_unhealthy),
         CASE(maintenance_counts_while_connected),
         CASE(what_is_available_is_never_less_than_nothing),
