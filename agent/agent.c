@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of an agent: start, what to do next, reload, stop. One timer carries the plan ("try again in 7 s", "beat in 10 s"); every answer
- * from the network ends in a state and a new plan, so that no state is without a way out.
+ * The life of an agent: start, what to do next, reload, stop. One timer carries the plan ("try
+ * again in 7 s", "beat in 10 s"); every answer from the network ends in a state and a new plan,
+ * so that no state is without a way out.
  */
 #include "agent/agent_internal.h"
 
@@ -153,7 +154,8 @@ static void act(struct agent *agent)
     }
 }
 
-/* What belonged to the identity that was: requests under way, trust, access, what the installation wanted. */
+/* What belonged to the identity that was: requests under way, trust, access, what the
+ * installation wanted. */
 static void drop_identity(struct agent *agent)
 {
     uplink_cancel(agent->uplink);

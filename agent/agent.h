@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host: owns everything that a running agent is made of, moves it through its states and connects the modules that do not know
- * each other. Any number of them can live in one process on one loop.
+ * The host: owns everything that a running agent is made of, moves it through its states and
+ * connects the modules that do not know each other. Any number of them can live in one process
+ * on one loop.
  */
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
@@ -30,13 +31,15 @@ struct agent_environment {
 typedef void agent_closed_fn(void *userdata);
 
 /**
- * Take the state directory's lock, read the identity and begin. @options is borrowed until agent_stop's callback or until
- * agent_reload replaces it; its inline token is wiped once it was used. ERR_BUSY when another agent has the state directory.
+ * Take the state directory's lock, read the identity and begin. @options is borrowed until
+ * agent_stop's callback or until agent_reload replaces it; its inline token is wiped once it
+ * was used. ERR_BUSY when another agent has the state directory.
  */
 int agent_start(struct agent **ret, const struct agent_environment *environment,
                 struct agent_options *options, struct err *err) MUST_CHECK;
 
-/** Use other options (NULL: the same), look at the identity file and the token's sources anew, and try now. */
+/** Use other options (NULL: the same), look at the identity file and the token's sources anew,
+ * and try now. */
 void agent_reload(struct agent *agent, struct agent_options *options);
 
 /** Say goodbye (at most a second), close everything, call @closed once from the loop, free. */

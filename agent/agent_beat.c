@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Staying connected: access tokens, heartbeats, what their answers change, goodbye. Decides when the next beat is sent; heartbeat.c decides
- * what is in it.
+ * Staying connected: access tokens, heartbeats, what their answers change, goodbye. Decides
+ * when the next beat is sent; heartbeat.c decides what is in it.
  */
 #include "agent/agent_internal.h"
 
@@ -259,7 +259,8 @@ static void on_accepted(struct agent *agent, const struct heartbeat_result *resu
     }
     agent_enter(agent, AGENT_BEAT_ACCEPTED, NULL);
     agent_watch_lease(agent, agent->lease_end_ms - now_ms);
-    /* A full beat that is answered with "full, please" is not sent again at once: that would have no end. */
+    /* A full beat that is answered with "full, please" is not sent again at once: that would
+     * have no end. */
     bool is_news = (reply->need_report && !result->was_full) ||
                    before.memory_total_mb != agent->report.memory_total_mb;
     agent_plan(agent, is_news ? 0 : agent_jitter(agent, agent->pace.interval_ms));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the four files of the agent share: agent.c (life, states, what to do next), agent_join.c (token to identity), agent_beat.c
- * (access token and heartbeats), agent_report.c (what it says of itself, upwards and to the status file). Nobody else includes it.
+ * What the four files of the agent share: agent.c (life, states, what to do next), agent_join.c
+ * (token to identity), agent_beat.c (access token and heartbeats), agent_report.c (what it says
+ * of itself, upwards and to the status file). Nobody else includes it.
  */
 #ifndef AGENT_AGENT_INTERNAL_H
 #define AGENT_AGENT_INTERNAL_H
@@ -49,8 +50,8 @@ struct agent {
     struct identity identity;
     bool identity_is_dirty; /* could not be written; tried again with each beat */
     bool start_over;        /* the identity was refused: another token makes a new one */
-    char spent_token_id
-        [ROLES_TOKEN_ID_BYTES]; /* left or rejected with it: only another one joins again by itself */
+    char spent_token_id[ROLES_TOKEN_ID_BYTES]; /* left or rejected with it: only another one
+                                                  joins again by itself */
 
     struct roles_token token; /* while joining */
     struct trust *trust;      /* weak; while trusting */
@@ -82,8 +83,8 @@ struct agent {
 };
 
 /* agent.c */
-/** The only writer of `state`. @why becomes the reason that people see: NULL = nothing to say, agent->reason = what was said before
- * still holds. */
+/** The only writer of `state`. @why becomes the reason that people see: NULL = nothing to say,
+ * agent->reason = what was said before still holds. */
 void agent_enter(struct agent *agent, enum agent_event event, const char *why);
 /** Do what comes next in @delay_ms. */
 void agent_plan(struct agent *agent, uint64_t delay_ms);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a roles token to an identity: read and check the token, establish trust, make and keep the host key, enrol. Each step can fail for now
- * (back off) or for good as far as this token goes (unenrolled, tried again slowly: the operator may replace the file).
+ * From a roles token to an identity: read and check the token, establish trust, make and keep
+ * the host key, enrol. Each step can fail for now (back off) or for good as far as this token
+ * goes (unenrolled, tried again slowly: the operator may replace the file).
  */
 #include "agent/agent_internal.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the agent says of itself: the report that goes with heartbeats, the status file and systemd's STATUS=. */
+/* What the agent says of itself: the report that goes with heartbeats, the status file and
+ * systemd's STATUS=. */
 #include "agent/agent_internal.h"
 
 #include "agent/measure/capacity.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of the host's states: each event leads from some states to one. The test holds every pair to
- * docs/protocol.md. Owns no state: agent.c does.
+ * The table of the host's states: each event leads from some states to one. The test holds
+ * every pair to docs/protocol.md. Owns no state: agent.c does.
  */
 #include "agent/agent_state.h"
 
@@ -18,11 +18,13 @@ static const struct {
     unsigned from; /* bits */
     enum agent_state to;
 } moves[AGENT_EVENT_COUNT] = {
-    /* A host with an identity does not trust anew unless it was rejected and got another token. */
+    /* A host with an identity does not trust anew unless it was rejected and got another token.
+     */
     [AGENT_TRUST_BEGINS] = {FROM(UNENROLLED) | FROM(DISCONNECTED) | FROM(REJECTED),
                             AGENT_TRUSTING},
     [AGENT_ENROLL_BEGINS] = {FROM(TRUSTING), AGENT_ENROLLING},
-    /* While connected a new access token is bought in passing: nothing that "connected" says changes. */
+    /* While connected a new access token is bought in passing: nothing that "connected" says
+       changes. */
     [AGENT_AUTHENTICATE_BEGINS] = {FROM(UNENROLLED) | FROM(DISCONNECTED) | FROM(REJECTED),
                                    AGENT_AUTHENTICATING},
     [AGENT_BEAT_ACCEPTED] = {FROM(UNENROLLED) | FROM(ENROLLING) | FROM(AUTHENTICATING) |

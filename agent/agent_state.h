@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The states of a host and what moves it between them (docs/protocol.md, ST). Pure: no clock, no effects. */
+/* The states of a host and what moves it between them (docs/protocol.md, ST). Pure: no clock,
+ * no effects. */
 #ifndef AGENT_STATE_H
 #define AGENT_STATE_H
 

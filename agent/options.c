@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table from which flags, environment, file, --help and the man page come, and the way from its texts to typed values. Also the
- * place where an inline roles token leaves argv: before anything else looks at it.
+ * The table from which flags, environment, file, --help and the man page come, and the way from
+ * its texts to typed values. Also the place where an inline roles token leaves argv: before
+ * anything else looks at it.
  */
 #include "agent/options.h"
 

@@ -40,10 +40,12 @@ struct agent_options {
 /* {NULL} ends it; `ece-agent check` and `run` take all, the others those that they name. */
 extern const struct opt_spec agent_option_specs[];
 
-/** Read flags, environment and file. An inline token is moved out of @argv, which is overwritten at once. @argv[0] is skipped. agent_options_fini(). Blocks. */
+/** Read flags, environment and file. An inline token is moved out of @argv, which is
+ * overwritten at once. @argv[0] is skipped. agent_options_fini(). Blocks. */
 int agent_options_read(int argc, char **argv, const char *const *envp,
                        struct agent_options *ret, struct err *err) MUST_CHECK;
-/** For --roles-token -: read the token now. Blocks until standard input ends; not for a reload. */
+/** For --roles-token -: read the token now. Blocks until standard input ends; not for a reload.
+ */
 int agent_options_read_standard_input(struct agent_options *options,
                                       struct err *err) MUST_CHECK;
 void agent_options_fini(struct agent_options *options);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The status file's form and its one line of text. Decides nothing: agent.c fills it, the status command judges its age. */
+/* The status file's form and its one line of text. Decides nothing: agent.c fills it, the
+ * status command judges its age. */
 #include "agent/status_record.h"
 
 #include "common/base/clock.h"

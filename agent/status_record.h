@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the running agent says of itself, for `ece-agent status` and systemd: runtime_dir/status.json, replaced at each change. The times that
- * decide whether it is still true are CLOCK_BOOTTIME, so that a wrong wall clock cannot make a lie of it.
+ * What the running agent says of itself, for `ece-agent status` and systemd:
+ * runtime_dir/status.json, replaced at each change. The times that decide whether it is still
+ * true are CLOCK_BOOTTIME, so that a wrong wall clock cannot make a lie of it.
  */
 #ifndef AGENT_STATUS_RECORD_H
 #define AGENT_STATUS_RECORD_H
@@ -19,9 +20,9 @@ enum { STATUS_REASON_BYTES = 512, STATUS_LINE_BYTES = 1024 };
 struct status_record {
     int pid;
     enum agent_state state;
-    int64_t since_wall_ms; /* when the state was entered */
-    char reason
-        [STATUS_REASON_BYTES]; /* why it is not connected, or what is odd; "" = nothing to say */
+    int64_t since_wall_ms;            /* when the state was entered */
+    char reason[STATUS_REASON_BYTES]; /* why it is not connected, or what is odd; "" = nothing
+                                         to say */
     char coordinator[ENDPOINT_TEXT_BYTES]; /* asked last; "" = none */
     char runner_id[WIRE_RUNNER_ID_BYTES];
     char installation_id[X509_INSTALLATION_ID_BYTES];
@@ -56,8 +57,9 @@ int status_record_load(const char *runtime_dir, enum status_found *ret_found,
 int status_record_erase(const char *runtime_dir, struct err *err) MUST_CHECK;
 
 /**
- * The one line that says the truth without the passing of time making it false (absolute times, UTC):
- * "connected to 192.168.40.10:12443 as allocator 192.168.40.79, 12398 MB, 0 used, last heartbeat at 21:11:05 UTC"
+ * The one line that says the truth without the passing of time making it false (absolute times,
+ * UTC): "connected to 192.168.40.10:12443 as allocator 192.168.40.79, 12398 MB, 0 used, last
+ * heartbeat at 21:11:05 UTC"
  */
 void status_record_line(const struct status_record *record,
                         char ret_line[static STATUS_LINE_BYTES]);

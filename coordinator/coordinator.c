@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Start, in the order in which the parts need each other: store, installation, then users, tokens, registry, then the server; stop in reverse.
- * Every step's callback begins the next; a failure at any step leaves what is there for coordinator_stop.
+ * Start, in the order in which the parts need each other: store, installation, then users,
+ * tokens, registry, then the server; stop in reverse. Every step's callback begins the next; a
+ * failure at any step leaves what is there for coordinator_stop.
  */
 #include "coordinator/coordinator.h"
 
@@ -54,7 +55,8 @@ struct coordinator {
     unsigned open_handles;
 };
 
-/* Liveness: the registry says when it wants to be called; any of its functions may change that, so it is asked before each wait. */
+/* Liveness: the registry says when it wants to be called; any of its functions may change that,
+ * so it is asked before each wait. */
 
 static void on_liveness(uv_timer_t *timer)
 {

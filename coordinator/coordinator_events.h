@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happens to runners, for people: each event of the registry as a line in the log and an entry in the audit. */
+/* What happens to runners, for people: each event of the registry as a line in the log and an
+ * entry in the audit. */
 #ifndef COORDINATOR_EVENTS_H
 #define COORDINATOR_EVENTS_H
 

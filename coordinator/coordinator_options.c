@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table from which flags, environment, file, --help and the man page come, and the way from its texts to typed values. */
+/* The table from which flags, environment, file, --help and the man page come, and the way from
+ * its texts to typed values. */
 #include "coordinator/coordinator_options.h"
 
 #include "common/base/parse.h"

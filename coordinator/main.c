@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ece-coordinator: the daemon around struct coordinator. Owns the loop, the signals and the exit status. */
+/* ece-coordinator: the daemon around struct coordinator. Owns the loop, the signals and the
+ * exit status. */
 #include "common/loop/notify.h"
 #include "coordinator/coordinator.h"
 #include "version.h"

@@ -23,7 +23,8 @@ struct check_connect_spec {
 /* @is_reached: at least one accepted. */
 typedef void check_connect_done_fn(bool is_reached, void *userdata);
 
-/** All at once, for at most 5 s. @done comes from the loop, once, when all handles are closed. */
+/** All at once, for at most 5 s. @done comes from the loop, once, when all handles are closed.
+ */
 int check_connect_start(const struct check_connect_spec *spec, check_connect_done_fn *done,
                         void *userdata, struct err *err) MUST_CHECK;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One endpoint: its name here, its addresses by check_connect.h. The object frees itself when it
- * has said what it found and its lookup has returned, however late.
+ * One endpoint: its name here, its addresses by check_connect.h. The object frees itself when
+ * it has said what it found and its lookup has returned, however late.
  */
 #include "agent/check/check_reach.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `ece-agent leave`: tells the coordinator that this runner goes, then forgets the identity; --local only forgets. A running agent notices by
- * SIGHUP and stays up, unenrolled.
+ * `ece-agent leave`: tells the coordinator that this runner goes, then forgets the identity;
+ * --local only forgets. A running agent notices by SIGHUP and stays up, unenrolled.
  */
 #include "agent/commands/commands.h"
 
@@ -122,7 +122,8 @@ static int start(struct leave *leave, const struct agent_options *options)
     return 0;
 }
 
-/* Runs a loop of its own until the coordinator has answered: bounded by the tries and each one's deadline. */
+/* Runs a loop of its own until the coordinator has answered: bounded by the tries and each
+ * one's deadline. */
 static enum leave_outcome tell_coordinator(struct leave *leave,
                                            const struct agent_options *options)
 {

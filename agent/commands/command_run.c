@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `ece-agent run`: the daemon around struct agent. Owns the loop, the signals and the options of the moment; SIGTERM and SIGINT stop, SIGHUP
- * reads the configuration again.
+ * `ece-agent run`: the daemon around struct agent. Owns the loop, the signals and the options
+ * of the moment; SIGTERM and SIGINT stop, SIGHUP reads the configuration again.
  */
 #include "agent/commands/commands.h"
 

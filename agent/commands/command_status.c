@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `ece-agent status`: judges the running agent's record and says one line that is true now, then details. Needs no daemon to answer: a hung one
- * cannot claim anything.
+ * `ece-agent status`: judges the running agent's record and says one line that is true now,
+ * then details. Needs no daemon to answer: a hung one cannot claim anything.
  */
 #include "agent/commands/commands.h"
 

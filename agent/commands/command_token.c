@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `ece-agent token inspect`: what a roles token says of itself. Never prints the token or its signature. */
+/* `ece-agent token inspect`: what a roles token says of itself. Never prints the token or its
+ * signature. */
 #include "agent/commands/commands.h"
 
 #include "agent/join/roles_token.h"

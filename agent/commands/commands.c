@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the sub-commands share: their flags beside the table of options, and reading that table. */
+/* What the sub-commands share: their flags beside the table of options, and reading that table.
+ */
 #include "agent/commands/commands.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sub-commands of ece-agent. Each takes its own argv (argv[0] is the sub-command) and returns an exit status of sysexits.h; each
- * prints what people asked for on standard output and what went wrong on standard error.
+ * The sub-commands of ece-agent. Each takes its own argv (argv[0] is the sub-command) and
+ * returns an exit status of sysexits.h; each prints what people asked for on standard output
+ * and what went wrong on standard error.
  */
 #ifndef AGENT_COMMANDS_H
 #define AGENT_COMMANDS_H
@@ -19,7 +20,8 @@ int command_leave(int argc, char **argv);
 /** Remove @flag from argv if it is there. */
 bool commands_take_flag(int *argc, char **argv, const char *flag);
 
-/** The agent's options from flags, environment and file, and the token from standard input if it is to come from there. */
+/** The agent's options from flags, environment and file, and the token from standard input if
+ * it is to come from there. */
 int commands_read_options(int argc, char **argv, struct agent_options *ret,
                           struct err *err) MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Builds the enrolment, sends it, classifies the answer. Neither makes the key nor stores the identity: agent_join.c does. */
+/* Builds the enrolment, sends it, classifies the answer. Neither makes the key nor stores the
+ * identity: agent_join.c does. */
 #include "agent/join/enroll.h"
 
 #include "agent/link/assertion.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One enrolment: the request of docs/protocol.md [EN] over a trusted line, and what its answer means. */
+/* One enrolment: the request of docs/protocol.md [EN] over a trusted line, and what its answer
+ * means. */
 #ifndef AGENT_ENROLL_H
 #define AGENT_ENROLL_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The identity file, state_dir/identity.json. Owns its form and its permissions; when it is written is decided in agent.c.
- * A file that cannot be read whole is never replaced silently: the host key in it may be the only way back.
+ * The identity file, state_dir/identity.json. Owns its form and its permissions; when it is
+ * written is decided in agent.c. A file that cannot be read whole is never replaced silently:
+ * the host key in it may be the only way back.
  */
 #include "agent/join/identity.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who this host is to its installation: one file of mode 0600 in the state directory, replaced atomically and durably.
- * Pending until the coordinator has answered the enrolment; then complete. Never holds the roles token, only its id.
+ * Who this host is to its installation: one file of mode 0600 in the state directory, replaced
+ * atomically and durably. Pending until the coordinator has answered the enrolment; then
+ * complete. Never holds the roles token, only its id.
  */
 #ifndef AGENT_IDENTITY_H
 #define AGENT_IDENTITY_H
@@ -32,8 +33,8 @@ struct identity {
 
 enum identity_found { IDENTITY_FOUND, IDENTITY_ABSENT };
 
-/** Read it. A torn, foreign or newer file is an error that names the file and the way out, never IDENTITY_ABSENT; a file that group or
- * others can read is ERR_PERMISSION. Blocks. */
+/** Read it. A torn, foreign or newer file is an error that names the file and the way out,
+ * never IDENTITY_ABSENT; a file that group or others can read is ERR_PERMISSION. Blocks. */
 int identity_load(const char *state_dir, enum identity_found *ret_found, struct identity *ret,
                   struct err *err) MUST_CHECK;
 

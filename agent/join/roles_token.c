@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a roles token and checking what a host can check. The text lives in `struct secret` and nowhere else; messages carry
- * rule names, roles and times, never a part of the token.
+ * Reading a roles token and checking what a host can check. The text lives in `struct secret`
+ * and nowhere else; messages carry rule names, roles and times, never a part of the token.
  */
 #include "agent/join/roles_token.h"
 
@@ -189,7 +189,8 @@ static int read_file(const char *path, struct roles_token *ret, struct err *err)
     return rc;
 }
 
-/* The unit may name a credential that is gone once the host has joined: that is not an error. */
+/* The unit may name a credential that is gone once the host has joined: that is not an error.
+ */
 static int read_credential(const char *dir, enum roles_token_found *ret_found,
                            struct roles_token *ret, struct err *err)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One attempt at trust. First the certificate is fetched unverified and compared with what the operator gave (the token's
- * ca_sha256, or the certificates in --coordinator-ca). Only when neither decides is it fetched a second time over a connection that
+ * One attempt at trust. First the certificate is fetched unverified and compared with what the
+ * operator gave (the token's ca_sha256, or the certificates in --coordinator-ca). Only when
+ * neither decides is it fetched a second time over a connection that
  * --coordinator-ca or the system's store verifies for the coordinator's host name.
  */
 #include "agent/join/trust.h"

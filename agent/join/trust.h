@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an address and a pin to a CA that this host trusts (docs/protocol.md, TR): the only place that ever talks over a connection
- * that is not verified, and it sends nothing there but a GET.
+ * From an address and a pin to a CA that this host trusts (docs/protocol.md, TR): the only
+ * place that ever talks over a connection that is not verified, and it sends nothing there but
+ * a GET.
  */
 #ifndef AGENT_TRUST_H
 #define AGENT_TRUST_H
@@ -23,9 +24,9 @@ struct trust_result {
     enum trust_outcome outcome;
     const char *ca_pem; /* borrowed; set when established */
     struct x509_ca ca;
-    const char *
-        vouched_by; /* "the roles token", "--coordinator-ca", "the system's certificate store" */
-    int64_t date_s; /* the coordinator's Date; -1 when there was none */
+    const char *vouched_by; /* "the roles token", "--coordinator-ca", "the system's certificate
+                               store" */
+    int64_t date_s;         /* the coordinator's Date; -1 when there was none */
     struct err error;
 };
 

@@ -10,7 +10,8 @@
 enum authenticate_outcome {
     AUTHENTICATE_GRANTED,
     AUTHENTICATE_UNKNOWN, /* the installation does not know this runner with this key */
-    AUTHENTICATE_TIME, /* refused for its time; the uplink has learned the right one meanwhile [AC-3] */
+    AUTHENTICATE_TIME, /* refused for its time; the uplink has learned the right one meanwhile
+                          [AC-3] */
     AUTHENTICATE_FAILED,
 };
 

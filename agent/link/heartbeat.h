@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The beats of one process: session, sequence, when a full report goes along (docs/protocol.md, HB), and what an answer means.
- * When the next one is sent is decided in agent_beat.c.
+ * The beats of one process: session, sequence, when a full report goes along (docs/protocol.md,
+ * HB), and what an answer means. When the next one is sent is decided in agent_beat.c.
  */
 #ifndef AGENT_HEARTBEAT_H
 #define AGENT_HEARTBEAT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request at a time to one of the installation's coordinators. Owns the list of addresses, the trust and the clock offset;
- * it retries nothing: when to try again is decided in agent.c.
+ * One request at a time to one of the installation's coordinators. Owns the list of addresses,
+ * the trust and the clock offset; it retries nothing: when to try again is decided in agent.c.
  */
 #include "agent/link/uplink.h"
 

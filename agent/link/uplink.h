@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The line to the installation: which coordinator is asked next, over which trust, and what an answer means. Also the
- * coordinator's time, learned from its Date headers. Knows messages' envelopes only; enroll, authenticate and heartbeat know
- * their content.
+ * The line to the installation: which coordinator is asked next, over which trust, and what an
+ * answer means. Also the coordinator's time, learned from its Date headers. Knows messages'
+ * envelopes only; enroll, authenticate and heartbeat know their content.
  */
 #ifndef AGENT_UPLINK_H
 #define AGENT_UPLINK_H
@@ -19,9 +19,10 @@
 struct uplink;
 
 enum uplink_outcome {
-    UPLINK_OK,      /* 2xx with a JSON object */
-    UPLINK_REFUSED, /* 4xx in our form: `code` and `error` say what and why */
-    UPLINK_UNAVAILABLE, /* no answer, or none that we understand: `error` says why; the next coordinator's turn */
+    UPLINK_OK,          /* 2xx with a JSON object */
+    UPLINK_REFUSED,     /* 4xx in our form: `code` and `error` say what and why */
+    UPLINK_UNAVAILABLE, /* no answer, or none that we understand: `error` says why; the next
+                           coordinator's turn */
 };
 
 struct uplink_reply {
@@ -71,8 +72,8 @@ int uplink_trust(struct uplink *uplink, const char *ca_pem, const char *installa
 /** Forget the trust: uplink_send fails until uplink_trust. */
 void uplink_distrust(struct uplink *uplink);
 
-/** Send over verified TLS; takes request->body, also on failure. One request at a time: a new one while one is under way is
- * ERR_BUSY. */
+/** Send over verified TLS; takes request->body, also on failure. One request at a time: a new
+ * one while one is under way is ERR_BUSY. */
 int uplink_send(struct uplink *uplink, const struct uplink_request *request,
                 uplink_done_fn *done, void *userdata, struct err *err) MUST_CHECK;
 /** Drop what is under way without calling its completion. */
@@ -82,9 +83,11 @@ bool uplink_is_busy(const struct uplink *uplink);
 /** Learn the coordinator's time from a Date header that arrived now. */
 void uplink_learn_time(struct uplink *uplink, int64_t date_s);
 bool uplink_knows_time(const struct uplink *uplink);
-/** The coordinator's time, kept by our monotonic clock; our own wall clock while it is unknown. */
+/** The coordinator's time, kept by our monotonic clock; our own wall clock while it is unknown.
+ */
 int64_t uplink_time_ms(const struct uplink *uplink);
-/** Our wall clock minus the coordinator's, now; 0 while unknown or under two seconds (what a Date header can tell). */
+/** Our wall clock minus the coordinator's, now; 0 while unknown or under two seconds (what a
+ * Date header can tell). */
 int64_t uplink_skew_ms(const struct uplink *uplink);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The wait before the next try: decorrelated jitter, next = min(cap, random between base and 3 x previous).
- * Source: M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
+ * The wait before the next try: decorrelated jitter, next = min(cap, random between base and 3
+ * x previous). Source: M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog,
+ * 2015).
  */
 #ifndef BASE_BACKOFF_H
 #define BASE_BACKOFF_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A byte buffer that grows up to a bound given at its birth. Always NUL-terminated past `len` once it holds bytes. */
+/* A byte buffer that grows up to a bound given at its birth. Always NUL-terminated past `len`
+ * once it holds bytes. */
 #ifndef BASE_BUF_H
 #define BASE_BUF_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The two clocks, passed in so that tests own time. Never mix them: waits use monotonic, documents use wall. */
+/* The two clocks, passed in so that tests own time. Never mix them: waits use monotonic,
+ * documents use wall. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

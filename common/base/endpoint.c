@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses of coordinators as people write them. Addresses are kept in their canonical form and names as given, so that
- * two spellings of one endpoint compare equal. Does not resolve names.
+ * Addresses of coordinators as people write them. Addresses are kept in their canonical form
+ * and names as given, so that two spellings of one endpoint compare equal. Does not resolve
+ * names.
  */
 #include "common/base/endpoint.h"
 
@@ -18,7 +19,8 @@ static bool is_ipv6(const char *host)
     return strchr(host, ':') != NULL;
 }
 
-/* Cuts "host", "[v6]" or "v6" off @text, without brackets. @ret_rest is "" or begins with the ':' before the port. */
+/* Cuts "host", "[v6]" or "v6" off @text, without brackets. @ret_rest is "" or begins with the
+ * ':' before the port. */
 static int split_host(const char *text, char ret_host[static ENDPOINT_HOST_BYTES],
                       const char **ret_rest, struct err *err)
 {

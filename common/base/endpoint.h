@@ -25,7 +25,8 @@ struct endpoint_list {
     struct endpoint items[ENDPOINT_LIST_MAX];
 };
 
-/** "host", "host:port", "1.2.3.4:port", "[::1]", "[::1]:port", and a bare IPv6 address. Port 1..65535. */
+/** "host", "host:port", "1.2.3.4:port", "[::1]", "[::1]:port", and a bare IPv6 address.
+ * Port 1..65535. */
 int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret,
                    struct err *err) MUST_CHECK;
 

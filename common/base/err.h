@@ -2,11 +2,13 @@
 /*
  * What went wrong, for people and for the caller.
  *
- * Fallible functions return 0 or -1 and fill `struct err` (last parameter, never NULL). The message reads
- * "what was being done: what went wrong: with which value"; each layer wraps it once, the top prints it once.
- * An expected outcome is not an error: it is an enum in the result.
+ * Fallible functions return 0 or -1 and fill `struct err` (last parameter, never NULL). The
+ * message reads "what was being done: what went wrong: with which value"; each layer wraps it
+ * once, the top prints it once. An expected outcome is not an error: it is an enum in the
+ * result.
  *
- * The makers of errors are macros around functions, so that the reader, the compiler and the analyser all see the -1.
+ * The makers of errors are macros around functions, so that the reader, the compiler and the
+ * analyser all see the -1.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -54,12 +56,14 @@ struct err {
     char message[512];
 };
 
-/** Fill @err; cuts an overlong message. Returns -1, so that `return err_set(...)` reads well. */
+/** Fill @err; cuts an overlong message. Returns -1, so that `return err_set(...)` reads well.
+ */
 void err_record(struct err *err, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 #define err_set(...) (err_record(__VA_ARGS__), -1)
 
-/** As err_set, with ": strerror(sys_errno)" after the message; ENOSPC/EDQUOT, EACCES/EPERM/EROFS, ENOENT and ENOMEM
- * choose their own code, anything else is ERR_IO. Returns -1. */
+/** As err_set, with ": strerror(sys_errno)" after the message; ENOSPC/EDQUOT,
+ * EACCES/EPERM/EROFS, ENOENT and ENOMEM choose their own code, anything else is ERR_IO. Returns
+ * -1. */
 void err_record_errno(struct err *err, int sys_errno, const char *format, ...)
     PRINTF_LIKE(3, 4);
 #define err_set_errno(...) (err_record_errno(__VA_ARGS__), -1)
@@ -72,7 +76,8 @@ void err_prefix(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 void err_record_no_memory(struct err *err);
 #define err_no_memory(err) (err_record_no_memory(err), -1)
 
-/** For the rare call whose failure changes nothing: gcc does not take (void) for MUST_CHECK. Say why beside it. */
+/** For the rare call whose failure changes nothing: gcc does not take (void) for MUST_CHECK.
+ * Say why beside it. */
 static inline void err_ignore(int rc)
 {
     (void)rc;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One line for each thing that people should know: to the journal with fields when stderr is the journal
+ * One line for each thing that people should know: to the journal with fields when stderr is
+ * the journal
  * ($JOURNAL_STREAM matches it), otherwise readable lines on a file descriptor.
  *
- * Levels by meaning: error = an operator must act; warning = degraded, heals by itself; notice = a state changed;
- * info = life of the process; debug = each event. Never log tokens, keys or bodies.
+ * Levels by meaning: error = an operator must act; warning = degraded, heals by itself; notice
+ * = a state changed; info = life of the process; debug = each event. Never log tokens, keys or
+ * bodies.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
@@ -40,13 +42,13 @@ struct log {
 /** Log to stderr, or to the journal when stderr is connected to it. */
 void log_init(struct log *log, enum log_level threshold);
 
-/** Set or replace a field that goes with every journal record; @name is A-Z and _. Control characters in the value
- * become '?', more than LOG_FIELDS_MAX fields are ignored. */
+/** Set or replace a field that goes with every journal record; @name is A-Z and _. Control
+ * characters in the value become '?', more than LOG_FIELDS_MAX fields are ignored. */
 void log_set_field(struct log *log, const char *name, const char *value);
 
 /**
- * Write one record. @component is the noun that speaks ("heartbeat"). Control characters in the message (a peer's text
- * may stand in it) are written as '?'. Lines look like
+ * Write one record. @component is the noun that speaks ("heartbeat"). Control characters in the
+ * message (a peer's text may stand in it) are written as '?'. Lines look like
  *     2026-11-23T21:11:05.123Z warning heartbeat: no answer from 10.0.0.1:12443 ...
  */
 void log_print(const struct log *log, enum log_level level, const char *component,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The values of a program's options: reads flags and environment, ranks the sources, checks every value (also one that a
- * stronger source overrides, so that a mistake is found when it is made). opts_file.c reads the file; opts_print.c makes
- * the help. An environment variable that is set but empty counts as not set.
+ * The values of a program's options: reads flags and environment, ranks the sources, checks
+ * every value (also one that a stronger source overrides, so that a mistake is found when it is
+ * made). opts_file.c reads the file; opts_print.c makes the help. An environment variable that
+ * is set but empty counts as not set.
  */
 #include "common/base/opts.h"
 
@@ -100,7 +101,8 @@ static size_t find(const struct opts *opts, const char *name, size_t len)
     return index;
 }
 
-/* Takes one flag, and @next as its value if it needs one. Returns how many words that were, or -1. */
+/* Takes one flag, and @next as its value if it needs one. Returns how many words that were, or
+ * -1. */
 static int take_flag(struct opts *opts, const char *word, const char *next, struct err *err)
 {
     char shown[PARSE_SHOWN_BYTES];
@@ -206,7 +208,8 @@ static int use_defaults(struct opts *opts, struct err *err)
     return 0;
 }
 
-/* A file that only the default names may be absent: the program then runs on flags and environment alone. */
+/* A file that only the default names may be absent: the program then runs on flags and
+ * environment alone. */
 static int read_file(struct opts *opts, const char *file_flag, struct err *err)
 {
     const char *path = opts_text(opts, file_flag);

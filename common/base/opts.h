@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One table of options for a program: it parses flags, environment and file (in that precedence, then the default),
- * and makes --help and the table of the man page. Unknown keys, bad values and repeated keys in a file are refused with
- * file, line and reason. A repeated flag: the last one wins.
+ * One table of options for a program: it parses flags, environment and file (in that
+ * precedence, then the default), and makes --help and the table of the man page. Unknown keys,
+ * bad values and repeated keys in a file are refused with file, line and reason. A repeated
+ * flag: the last one wins.
  *
- * The file (/dev/null = none): "key = value" lines, key = the flag's name with '_' for '-'; '#' starts a comment line; blanks around key and
- * value are dropped; a flag without a value takes true or false.
+ * The file (/dev/null = none): "key = value" lines, key = the flag's name with '_' for '-'; '#'
+ * starts a comment line; blanks around key and value are dropped; a flag without a value takes
+ * true or false.
  */
 #ifndef BASE_OPTS_H
 #define BASE_OPTS_H
@@ -63,9 +65,10 @@ struct opts_input {
 };
 
 /**
- * Read all sources. Words that are no flags are an error, as is a value missing. "--flag value" and "--flag=value" both
- * work; a value may start with '-' only in the second form, except "-" alone.
- * The file named by a *default* of file_flag may be absent; one named by a flag or the environment may not.
+ * Read all sources. Words that are no flags are an error, as is a value missing. "--flag value"
+ * and "--flag=value" both work; a value may start with '-' only in the second form, except "-"
+ * alone. The file named by a *default* of file_flag may be absent; one named by a flag or the
+ * environment may not.
  * @ret returns owned; opts_free(). ERR_USAGE for flags, ERR_CONFIG for environment and file.
  */
 int opts_read(struct opts **ret, const struct opts_input *input, struct err *err) MUST_CHECK;
@@ -76,7 +79,8 @@ const char *opts_text(const struct opts *opts, const char *name);
 uint64_t opts_u64(const struct opts *opts, const char *name); /* 0 when it has no value */
 bool opts_switch(const struct opts *opts, const char *name);
 enum opt_source opts_source(const struct opts *opts, const char *name);
-/** "flag --capacity", "environment ECE_AGENT_CAPACITY", "/etc/ece/agent.conf:12", "default": for messages. Borrowed. */
+/** "flag --capacity", "environment ECE_AGENT_CAPACITY", "/etc/ece/agent.conf:12", "default":
+ * for messages. Borrowed. */
 const char *opts_origin(const struct opts *opts, const char *name);
 
 /** The table as people read it, wrapped at 80 columns. */

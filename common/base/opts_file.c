@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration file of the options module: lines of "key = value". Every refusal names file and line. */
+/* The configuration file of the options module: lines of "key = value". Every refusal names
+ * file and line. */
 #include "common/base/buf.h"
 #include "common/base/fs.h"
 #include "common/base/opts_internal.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the options module share: the values, and how one is set. Nobody else includes this. */
+/* What the parts of the options module share: the values, and how one is set. Nobody else
+ * includes this. */
 #ifndef BASE_OPTS_INTERNAL_H
 #define BASE_OPTS_INTERNAL_H
 
@@ -28,8 +29,8 @@ struct opts_place {
     const char *origin; /* borrowed */
 };
 
-/** Check @text against the rules of option @index; keep it unless a stronger source has set one already. The message
- * begins with the place. */
+/** Check @text against the rules of option @index; keep it unless a stronger source has set one
+ * already. The message begins with the place. */
 int opts_assign(struct opts *opts, size_t index, const struct opts_place *place,
                 const char *text, struct err *err) MUST_CHECK;
 
@@ -40,7 +41,8 @@ void opts_key(const struct opt_spec *spec, char ret_key[static OPTS_KEY_BYTES]);
 void opts_env_name(const struct opt_spec *spec, const char *prefix,
                    char ret_name[static OPTS_ENV_NAME_BYTES]);
 
-/** opts_file.c: assign every line of the file at @path. ERR_ABSENT when there is none, ERR_CONFIG for its content. */
+/** opts_file.c: assign every line of the file at @path. ERR_ABSENT when there is none,
+ * ERR_CONFIG for its content. */
 int opts_read_file(struct opts *opts, const char *path, struct err *err) MUST_CHECK;
 
 #endif

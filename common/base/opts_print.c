@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of options as text: for --help, and as the items of an mdoc(7) list for the man page. */
+/* The table of options as text: for --help, and as the items of an mdoc(7) list for the man
+ * page. */
 #include "common/base/opts_internal.h"
 
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Text into typed values. Owns the rules for numbers, addresses, names and ids, and the wording of their refusals;
- * knows nothing of where the text came from (the callers wrap the message with that). Locale-independent: no ctype.h.
+ * Text into typed values. Owns the rules for numbers, addresses, names and ids, and the wording
+ * of their refusals; knows nothing of where the text came from (the callers wrap the message
+ * with that). Locale-independent: no ctype.h.
  */
 #include "common/base/parse.h"
 
@@ -109,7 +110,8 @@ static bool is_label(const char *label, size_t len)
     return true;
 }
 
-/* A last label of digits makes resolvers read the text as an address: "10.0.0.256" must not become a name. */
+/* A last label of digits makes resolvers read the text as an address: "10.0.0.256" must not
+ * become a name. */
 static bool ends_in_number(const char *text)
 {
     const char *dot = strrchr(text, '.');
@@ -172,7 +174,8 @@ int parse_zone(const char *text, struct err *err)
     return 0;
 }
 
-/* The table of RFC 3629, section 4: what may follow a first byte. Returns the length of the sequence; 0 = malformed. */
+/* The table of RFC 3629, section 4: what may follow a first byte. Returns the length of the
+ * sequence; 0 = malformed. */
 static size_t utf8_sequence(const unsigned char *at, size_t left)
 {
     unsigned char first = at[0];

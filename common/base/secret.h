@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes that must not leak: wiped when released, compared in constant time, never part of a message or a log line. */
+/* Bytes that must not leak: wiped when released, compared in constant time, never part of a
+ * message or a log line. */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Base64url, both ways, and nothing lenient: a decoder that skips foreign characters or spare bits lets two texts stand
- * for the same bytes, and then a token's text is no longer its identity.
+ * Base64url, both ways, and nothing lenient: a decoder that skips foreign characters or spare
+ * bits lets two texts stand for the same bytes, and then a token's text is no longer its
+ * identity.
  */
 #include "common/codec/b64url.h"
 

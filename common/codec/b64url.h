@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Base64url without padding (RFC 4648, 5), strict: no foreign characters, canonical last character. */
+/* Base64url without padding (RFC 4648, 5), strict: no foreign characters, canonical last
+ * character. */
 #ifndef CODEC_B64URL_H
 #define CODEC_B64URL_H
 

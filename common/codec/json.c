@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON from outside, read strictly over jansson. Owns the bounds that jansson does not have (depth) and the wording of
- * refusals: always the path of the field, never its value, because a value may be a secret. Size is the caller's bound.
+ * JSON from outside, read strictly over jansson. Owns the bounds that jansson does not have
+ * (depth) and the wording of refusals: always the path of the field, never its value, because a
+ * value may be a secret. Size is the caller's bound.
  */
 #include "common/codec/json.h"
 
@@ -9,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* jansson recurses once for each level, so the depth is known before it starts. Brackets inside strings do not count;
- * where the bytes are no JSON the two may count differently, but then jansson stops there. */
+/* jansson recurses once for each level, so the depth is known before it starts. Brackets inside
+ * strings do not count; where the bytes are no JSON the two may count differently, but then
+ * jansson stops there. */
 static int check_depth(const char *bytes, size_t len, struct err *err)
 {
     bool in_string = false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON from untrusted bytes into typed values, over jansson: bounded, no duplicate keys, no trailing bytes, depth at
- * most JSON_DEPTH_MAX, well-formed UTF-8. Each reader names the path of the field in its message ("report.memory.total").
+ * JSON from untrusted bytes into typed values, over jansson: bounded, no duplicate keys, no
+ * trailing bytes, depth at most JSON_DEPTH_MAX, well-formed UTF-8. Each reader names the path
+ * of the field in its message ("report.memory.total").
  */
 #ifndef CODEC_JSON_H
 #define CODEC_JSON_H
@@ -23,11 +24,12 @@ static inline void json_cleanup(json_t **json)
 
 #define auto_json CLEANUP(json_cleanup) json_t
 
-/** Parse one object or array. @ret returns owned (json_decref). ERR_INVALID with line and column. Depth is checked before
- * jansson sees the bytes. */
+/** Parse one object or array. @ret returns owned (json_decref). ERR_INVALID with line and
+ * column. Depth is checked before jansson sees the bytes. */
 int json_parse(const char *bytes, size_t len, json_t **ret, struct err *err) MUST_CHECK;
 
-/* Members of an object. "need" fails when it is absent; "want" leaves *ret as it was. null counts as absent for "want". */
+/* Members of an object. "need" fails when it is absent; "want" leaves *ret as it was. null
+ * counts as absent for "want". */
 int json_need_text(const json_t *object, const char *path, const char *key, size_t max_bytes,
                    const char **ret, struct err *err) MUST_CHECK; /* borrowed from object */
 int json_want_text(const json_t *object, const char *path, const char *key, size_t max_bytes,
@@ -53,7 +55,8 @@ int json_want_array(const json_t *object, const char *path, const char *key, siz
 
 /** Compact text (malloc'd), sorted as inserted. NULL only without memory. */
 char *json_compact(const json_t *json);
-/** Pretty text in the documented style: two blanks indent, `"key": value`, a newline at the end. malloc'd. */
+/** Pretty text in the documented style: two blanks indent, `"key": value`, a newline at the
+ * end. malloc'd. */
 char *json_pretty(const json_t *json);
 
 #endif

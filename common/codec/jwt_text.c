@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tokens, over libjwt 1.10, which on its own takes the algorithm from the token, skips foreign characters, accepts
- * duplicate keys, puts a segment of any length on the stack, and verifies nothing when the key is empty. So the form is
- * checked here first, the key is checked before the call and the algorithm after it, and claims are read from the bytes that
- * were checked. Knows no claim by name: times, audiences and roles are for the callers.
+ * Tokens, over libjwt 1.10, which on its own takes the algorithm from the token, skips foreign
+ * characters, accepts duplicate keys, puts a segment of any length on the stack, and verifies
+ * nothing when the key is empty. So the form is checked here first, the key is checked before
+ * the call and the algorithm after it, and claims are read from the bytes that were checked.
+ * Knows no claim by name: times, audiences and roles are for the callers.
  */
 #include "common/codec/jwt_text.h"
 
@@ -24,8 +25,8 @@ enum {
     KEY_MAX = 4096,
 };
 
-/* keys_canonical_public() writes every P-256 key with this beginning: PEM label, then the DER up to the point. libjwt
- * itself would verify with a key on any curve. */
+/* keys_canonical_public() writes every P-256 key with this beginning: PEM label, then the DER
+ * up to the point. libjwt itself would verify with a key on any curve. */
 static const char p256_begin[] =
     "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE";
 
@@ -181,7 +182,8 @@ static int decode_object(struct form *form, enum jwt_rule rule, const struct seg
     return 0;
 }
 
-/* Parameters that would have us fetch keys, take keys from the token, or understand extensions. */
+/* Parameters that would have us fetch keys, take keys from the token, or understand extensions.
+ */
 static int check_header_parameters(struct form *form, const json_t *header, struct err *err)
 {
     static const char *const forbidden[] = {"crit", "jku", "jwk", "x5u", "x5c"};
@@ -391,7 +393,8 @@ int jwt_sign_hs256(const json_t *claims, const struct secret *key, char **ret, s
 int jwt_sign_es256(const json_t *claims, const struct secret *private_pem, char **ret,
                    struct err *err)
 {
-    /* With an encrypted key OpenSSL, under libjwt, would ask for the pass phrase on the terminal and wait. */
+    /* With an encrypted key OpenSSL, under libjwt, would ask for the pass phrase on the
+     * terminal and wait. */
     if (private_pem->bytes == NULL || private_pem->len == 0 || private_pem->len > KEY_MAX ||
         memmem(private_pem->bytes, private_pem->len, "ENCRYPTED", 9) != NULL) {
         return err_set(err, ERR_INTERNAL, "sign a token: the key is no unencrypted PEM key");

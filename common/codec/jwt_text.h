@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All JSON Web Tokens of the project (RFC 7519), over libjwt, which nothing else includes. (Named jwt_text so that
- * <jwt.h> stays libjwt's.)
+ * All JSON Web Tokens of the project (RFC 7519), over libjwt, which nothing else includes.
+ * (Named jwt_text so that <jwt.h> stays libjwt's.)
  *
- * Every text passes one strict check of form before a library sees it: 1..8192 bytes, three non-empty canonical
- * base64url segments, a header without duplicate keys whose `alg` is exactly the one expected, `typ` absent or "JWT", no
- * crit/jku/jwk/x5u/x5c, kid at most 64 bytes; a payload that is one object without duplicate keys.
- * Claims that were only read and claims that were verified are different types, so that one cannot stand for the other.
+ * Every text passes one strict check of form before a library sees it: 1..8192 bytes, three
+ * non-empty canonical base64url segments, a header without duplicate keys whose `alg` is
+ * exactly the one expected, `typ` absent or "JWT", no crit/jku/jwk/x5u/x5c, kid at most 64
+ * bytes; a payload that is one object without duplicate keys. Claims that were only read and
+ * claims that were verified are different types, so that one cannot stand for the other.
  */
 #ifndef CODEC_JWT_TEXT_H
 #define CODEC_JWT_TEXT_H
@@ -46,7 +47,8 @@ enum jwt_rule {
 #undef X
 };
 
-/** Claims that nobody has verified: good for hints and messages, never for a decision that grants. */
+/** Claims that nobody has verified: good for hints and messages, never for a decision that
+ * grants. */
 struct jwt_unverified {
     json_t *claims; /* owned */
 };
@@ -59,11 +61,13 @@ struct jwt_verified {
 void jwt_unverified_fini(struct jwt_unverified *jwt);
 void jwt_verified_fini(struct jwt_verified *jwt);
 
-/** Read without a key. @ret_rule says which rule failed (NULL if not wanted). ERR_INVALID. @text need not be terminated. */
+/** Read without a key. @ret_rule says which rule failed (NULL if not wanted). ERR_INVALID.
+ * @text need not be terminated. */
 int jwt_peek(const char *text, size_t len, enum jwt_algorithm expected,
              struct jwt_unverified *ret, enum jwt_rule *ret_rule, struct err *err) MUST_CHECK;
 
-/** Verify HS256; @key at least JWT_HS256_KEY_MIN bytes. ERR_REFUSED for a wrong signature, ERR_INVALID for bad form. */
+/** Verify HS256; @key at least JWT_HS256_KEY_MIN bytes. ERR_REFUSED for a wrong signature,
+ * ERR_INVALID for bad form. */
 int jwt_verify_hs256(const char *text, size_t len, const struct secret *key,
                      struct jwt_verified *ret, enum jwt_rule *ret_rule,
                      struct err *err) MUST_CHECK;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * P-256 keys as PEM texts. The point of the canonical form: one key has one text and one thumbprint, whatever encoding
- * (compressed point, explicit curve parameters, text around the block) it arrived in, so that it is one identity.
- * Does not store keys; private ones exist only inside struct secret and OpenSSL's wiped memory.
+ * P-256 keys as PEM texts. The point of the canonical form: one key has one text and one
+ * thumbprint, whatever encoding (compressed point, explicit curve parameters, text around the
+ * block) it arrived in, so that it is one identity. Does not store keys; private ones exist
+ * only inside struct secret and OpenSSL's wiped memory.
  */
 #include "common/codec/keys.h"
 
@@ -92,7 +93,8 @@ int keys_public_of(const struct secret *private_pem, char **ret_public_pem, stru
     return write_public(key, ret_public_pem, err);
 }
 
-/* One block, of the one kind: PEM readers skip what they do not look for, and a second block would be a second meaning. */
+/* One block, of the one kind: PEM readers skip what they do not look for, and a second block
+ * would be a second meaning. */
 static int check_public_text(const char *pem, size_t len, struct err *err)
 {
     if (len > PEM_MAX) {

@@ -14,12 +14,14 @@ enum { KEYS_SHA256_HEX_BYTES = 65 };
 int keys_generate(struct secret *ret_private_pem, char **ret_public_pem,
                   struct err *err) MUST_CHECK;
 
-/** The public PEM of a private one. ERR_INVALID unless it is an unencrypted P-256 key; never prompts. */
+/** The public PEM of a private one. ERR_INVALID unless it is an unencrypted P-256 key; never
+ * prompts. */
 int keys_public_of(const struct secret *private_pem, char **ret_public_pem,
                    struct err *err) MUST_CHECK;
 
-/** Check that @public_pem is one SubjectPublicKeyInfo on P-256 and give its canonical PEM (malloc'd) and its thumbprint:
- * hexadecimal SHA-256 of the DER. @public_pem is at most 4096 bytes. */
+/** Check that @public_pem is one SubjectPublicKeyInfo on P-256 and give its canonical PEM
+ * (malloc'd) and its thumbprint: hexadecimal SHA-256 of the DER. @public_pem is at most 4096
+ * bytes. */
 int keys_canonical_public(const char *public_pem, char **ret_canonical_pem,
                           char ret_thumbprint[static KEYS_SHA256_HEX_BYTES],
                           struct err *err) MUST_CHECK;

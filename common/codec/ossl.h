@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every file that calls OpenSSL needs: scoped ownership of its objects, its error queue as a struct err, and PEM that
- * never asks for a pass phrase.
+ * What every file that calls OpenSSL needs: scoped ownership of its objects, its error queue as
+ * a struct err, and PEM that never asks for a pass phrase.
  */
 #ifndef CODEC_OSSL_H
 #define CODEC_OSSL_H
@@ -49,7 +49,8 @@ static inline void ossl_cleanup_x509(X509 **at)
 #define auto_pkey_ctx CLEANUP(ossl_cleanup_pkey_ctx) EVP_PKEY_CTX
 #define auto_x509 CLEANUP(ossl_cleanup_x509) X509
 
-/** Fill @err with OpenSSL's last reason and leave its queue empty: a later caller must not find our errors. Returns -1. */
+/** Fill @err with OpenSSL's last reason and leave its queue empty: a later caller must not find
+ * our errors. Returns -1. */
 static inline int ossl_fail(struct err *err, enum err_code code, const char *doing)
 {
     const char *reason = ERR_reason_error_string(ERR_peek_last_error());
@@ -75,8 +76,9 @@ static inline char *ossl_text(BIO *bio)
     return len > 0 ? strndup(bytes, (size_t)len) : NULL;
 }
 
-/** The private key of an unencrypted PEM text; NULL when it is none. Leaves the queue empty: the decoders that OpenSSL tries
- * in turn leave entries behind even when one of them succeeds. */
+/** The private key of an unencrypted PEM text; NULL when it is none. Leaves the queue empty:
+ * the decoders that OpenSSL tries in turn leave entries behind even when one of them succeeds.
+ */
 static inline EVP_PKEY *ossl_read_key(const char *pem, size_t len)
 {
     auto_bio *bio = pem != NULL && len <= INT_MAX ? BIO_new_mem_buf(pem, (int)len) : NULL;

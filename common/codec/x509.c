@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The certificates of an installation. Makes them and reads the few facts that a host needs; chains and names are
- * verified by the TLS libraries, never here. Keeps no files and knows no renewal: callers pass the time and store the
- * texts.
+ * The certificates of an installation. Makes them and reads the few facts that a host needs;
+ * chains and names are verified by the TLS libraries, never here. Keeps no files and knows no
+ * renewal: callers pass the time and store the texts.
  */
 #include "common/codec/x509.h"
 
@@ -44,8 +44,9 @@ static bool is_installation_id(const char *id)
 }
 
 /*
- * The hash is taken of one certificate, but whoever is handed the text trusts all of it. A second certificate behind the
- * one that the token's hash vouches for would be trusted unseen, so there must be none.
+ * The hash is taken of one certificate, but whoever is handed the text trusts all of it. A
+ * second certificate behind the one that the token's hash vouches for would be trusted unseen,
+ * so there must be none.
  */
 static int check_single(const char *pem, size_t len, struct err *err)
 {
@@ -80,7 +81,8 @@ static int digest_hex(const X509 *cert, char ret_hex[static KEYS_SHA256_HEX_BYTE
     return result;
 }
 
-/* The one value of an attribute of the subject into @ret; false if it is absent, there twice, too long or holds a NUL. */
+/* The one value of an attribute of the subject into @ret; false if it is absent, there twice,
+ * too long or holds a NUL. */
 static bool subject_text(const X509 *cert, int nid, char *ret, size_t size)
 {
     const X509_NAME *subject = X509_get_subject_name(cert);
@@ -125,7 +127,8 @@ int x509_read_ca(const char *pem, size_t len, struct x509_ca *ret, struct err *e
     if (cert == NULL) {
         return ossl_fail(err, ERR_INVALID, "read a CA certificate");
     }
-    /* 1 = version 3 with basicConstraints CA:TRUE; the other non-zero answers are for relics. */
+    /* 1 = version 3 with basicConstraints CA:TRUE; the other non-zero answers are for relics.
+     */
     bool is_ca =
         X509_check_ca(cert) == 1 && (X509_get_extension_flags(cert) & EXFLAG_INVALID) == 0;
     ERR_clear_error();
@@ -212,7 +215,8 @@ static int check_days(unsigned days, struct err *err)
                          DAYS_MAX, days);
 }
 
-/* A certificate with all but issuer, extensions and signature. NULL with OpenSSL's reason in its queue. */
+/* A certificate with all but issuer, extensions and signature. NULL with OpenSSL's reason in
+ * its queue. */
 static X509 *start_cert(EVP_PKEY *key, const char *common_name, int64_t now_s, unsigned days)
 {
     auto_x509 *cert = X509_new();
@@ -227,8 +231,8 @@ static X509 *start_cert(EVP_PKEY *key, const char *common_name, int64_t now_s, u
 
 struct extension {
     int nid;
-    const char *
-        value; /* in the syntax of x509v3_config(5); constants only, never a name from outside */
+    const char *value; /* in the syntax of x509v3_config(5); constants only, never a name from
+                          outside */
 };
 
 static bool add_extensions(X509 *cert, X509 *issuer, const struct extension *extensions,

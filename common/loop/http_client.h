@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTPS requests on a libuv loop, over libcurl's multi interface: one completion each, deadlines and bounds always,
- * no redirects, no proxy but the one named, TLS 1.2 or newer. Keeps at most one idle connection and watches it.
+ * HTTPS requests on a libuv loop, over libcurl's multi interface: one completion each,
+ * deadlines and bounds always, no redirects, no proxy but the one named, TLS 1.2 or newer.
+ * Keeps at most one idle connection and watches it.
  *
- * Completions come from the loop, never from inside the call that asked. Inside one, sending, cancelling and stopping
- * are fine. After `closed` nothing is called any more. The program has called curl_global_init and ignores SIGPIPE.
+ * Completions come from the loop, never from inside the call that asked. Inside one, sending,
+ * cancelling and stopping are fine. After `closed` nothing is called any more. The program has
+ * called curl_global_init and ignores SIGPIPE.
  */
 #ifndef LOOP_HTTP_CLIENT_H
 #define LOOP_HTTP_CLIENT_H
@@ -21,9 +23,10 @@ struct http_client;
 struct http_call;
 
 enum http_trust {
-    HTTP_TRUST_CA,     /* the chain ends in ca_pem and nothing else; name verified */
-    HTTP_TRUST_SYSTEM, /* the system's store; name verified */
-    HTTP_TRUST_NOTHING, /* unverified; for fetching a CA certificate that is compared with a pin, and nothing else */
+    HTTP_TRUST_CA,      /* the chain ends in ca_pem and nothing else; name verified */
+    HTTP_TRUST_SYSTEM,  /* the system's store; name verified */
+    HTTP_TRUST_NOTHING, /* unverified; for fetching a CA certificate that is compared with a
+                           pin, and nothing else */
 };
 
 struct http_request {
@@ -54,9 +57,9 @@ struct http_reply {
         retry_after_s; /* the Retry-After header in seconds, 0 when absent, cut at one day */
     uint64_t elapsed_ms;
     bool is_new_connection;
-    struct err
-        error; /* ERR_RESOLVE, ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_PROTOCOL, ERR_TOO_LARGE, ERR_CANCELLED; its message
-                       * names the host, the step (resolving, connecting, TLS, waiting for the reply) and the reason */
+    struct err error; /* ERR_RESOLVE, ERR_CONNECT, ERR_TLS, ERR_TIMEOUT, ERR_PROTOCOL,
+                       * ERR_TOO_LARGE, ERR_CANCELLED; its message names the host, the step
+                       * (resolving, connecting, TLS, waiting for the reply) and the reason */
 };
 
 typedef void http_done_fn(const struct http_reply *reply,
@@ -87,7 +90,8 @@ void http_client_cancel(struct http_call *call);
 /** Close the idle connection (a new address list, a resume from suspend). */
 void http_client_drop_idle(struct http_client *client);
 
-/** Cancel all, close all, then call @closed once (from the loop) and free. NULL client: nothing happens, closed is not called. */
+/** Cancel all, close all, then call @closed once (from the loop) and free. NULL client: nothing
+ * happens, closed is not called. */
 void http_client_stop(struct http_client *client, http_closed_fn *closed, void *userdata);
 
 #endif

@@ -129,9 +129,10 @@ static int set_timer(CURLM *multi, long timeout_ms, void *userdata)
         (void)uv_timer_stop(&sockets->timer);
         return 0;
     }
-    /* At least 1 ms: libuv before 1.48 runs a zero timer that is set from its own callback again
-     * in the same turn, for ever. The loop's time may be old, which makes the timer early; then
-     * libcurl asks again. Renewing it here could make other timers of 1 ms due in this turn. */
+    /* At least 1 ms: libuv before 1.48 runs a zero timer that is set from its own callback
+     * again in the same turn, for ever. The loop's time may be old, which makes the timer
+     * early; then libcurl asks again. Renewing it here could make other timers of 1 ms due in
+     * this turn. */
     uint64_t delay_ms = timeout_ms > 0 ? (uint64_t)timeout_ms : 1;
     return uv_timer_start(&sockets->timer, on_timer, delay_ms, 0) < 0 ? -1 : 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The service manager's view of us: READY, STATUS, RELOADING, STOPPING and the watchdog fed by the loop. Without systemd
- * (no $NOTIFY_SOCKET) every function does nothing. */
+/* The service manager's view of us: READY, STATUS, RELOADING, STOPPING and the watchdog fed by
+ * the loop. Without systemd (no $NOTIFY_SOCKET) every function does nothing. */
 #ifndef LOOP_NOTIFY_H
 #define LOOP_NOTIFY_H
 
@@ -15,7 +15,8 @@ struct notify {
     char last_status[256];
 };
 
-/** Start feeding the watchdog at half of $WATCHDOG_USEC if it is set. The handle is unreferenced: it keeps no loop alive. */
+/** Start feeding the watchdog at half of $WATCHDOG_USEC if it is set. The handle is
+ * unreferenced: it keeps no loop alive. */
 void notify_init(struct notify *notify, uv_loop_t *loop);
 void notify_ready(struct notify *notify);
 /** STATUS=, sent only when the text changed. */

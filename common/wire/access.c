@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The exchange of an assertion for an access token (RFC 7523, its parameters as JSON) between JSON and structs. */
+/* The exchange of an assertion for an access token (RFC 7523, its parameters as JSON) between
+ * JSON and structs. */
 #include "common/wire/access.h"
 
 #include "common/base/secret.h"

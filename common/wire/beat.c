@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of staying connected between their JSON and their structs. When to beat, and what a beat means, is
- * decided elsewhere. */
+/* The messages of staying connected between their JSON and their structs. When to beat, and
+ * what a beat means, is decided elsewhere. */
 #include "common/wire/beat.h"
 
 #include "common/base/parse.h"
@@ -19,7 +19,8 @@ static int check_session(const char *value, struct err *err)
     return 0;
 }
 
-/* Sets @key of *@json, or gives the object up: the encoders' one way to fail is to lack memory. */
+/* Sets @key of *@json, or gives the object up: the encoders' one way to fail is to lack memory.
+ */
 static void set_or_drop(json_t **json, const char *key, json_t *value)
 {
     if (json_object_set_new(*json, key, value) < 0) {

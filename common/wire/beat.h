@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of staying connected: the beat, its reply with the steering, the goodbye. docs/protocol.md, HB and LV. */
+/* The messages of staying connected: the beat, its reply with the steering, the goodbye.
+ * docs/protocol.md, HB and LV. */
 #ifndef WIRE_BEAT_H
 #define WIRE_BEAT_H
 

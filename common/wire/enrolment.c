@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of joining between their JSON and their structs. Form only: whether an assertion is good, or a role
- * permitted, is for others to say. */
+/* The messages of joining between their JSON and their structs. Form only: whether an assertion
+ * is good, or a role permitted, is for others to say. */
 #include "common/wire/enrolment.h"
 
 #include "common/base/parse.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The messages of joining: the CA certificate, the request to enrol and its reply. docs/protocol.md, TR and EN. */
+/* The messages of joining: the CA certificate, the request to enrol and its reply.
+ * docs/protocol.md, TR and EN. */
 #ifndef WIRE_ENROLMENT_H
 #define WIRE_ENROLMENT_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The body of a refusal, made by the coordinator and read by the host. Reading is tolerant: the other side may be a load
- * balancer with a page of its own, and what it says goes to a terminal and into the journal.
+ * The body of a refusal, made by the coordinator and read by the host. Reading is tolerant: the
+ * other side may be a load balancer with a page of its own, and what it says goes to a terminal
+ * and into the journal.
  */
 #include "common/wire/error_body.h"
 

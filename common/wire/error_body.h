@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* {"errors":[{"code","message","fields"}]}, of every refusal on both the agent's and the platform's routes. */
+/* {"errors":[{"code","message","fields"}]}, of every refusal on both the agent's and the
+ * platform's routes. */
 enum {
     WIRE_ERROR_CODE_BYTES = 97,
     WIRE_ERROR_MESSAGE_BYTES = 385,

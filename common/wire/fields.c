@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields that several messages have in common. Bounds that belong to one message stand in that message's file. */
+/* Fields that several messages have in common. Bounds that belong to one message stand in that
+ * message's file. */
 #include "common/wire/fields.h"
 
 #include "common/base/parse.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fields that several messages have in common, checked and copied out of their JSON. For the files of this folder.
- * As in codec/json.h: "need" refuses an absent field, "want" leaves @ret as it was; messages begin with the field's path.
+ * The fields that several messages have in common, checked and copied out of their JSON. For
+ * the files of this folder. As in codec/json.h: "need" refuses an absent field, "want" leaves
+ * @ret as it was; messages begin with the field's path.
  */
 #ifndef WIRE_FIELDS_H
 #define WIRE_FIELDS_H
@@ -18,7 +19,8 @@ enum { FIELD_PATH_BYTES = 128 };
 /** "path.key", or "key" when @path is "". */
 void field_path(const char *path, const char *key, char ret_path[static FIELD_PATH_BYTES]);
 
-/** True if @text has no control characters (C0, DEL, C1), so that it can be shown on a terminal. @text is UTF-8. */
+/** True if @text has no control characters (C0, DEL, C1), so that it can be shown on a
+ * terminal. @text is UTF-8. */
 bool field_is_plain(const char *text);
 
 /** A plain text of less than @size bytes into an array. need: at least one byte. */
@@ -56,7 +58,8 @@ int field_want_endpoints(const json_t *object, const char *path, const char *key
                          struct endpoint_list *ret, struct err *err) MUST_CHECK;
 json_t *field_from_endpoints(const struct endpoint_list *list);
 
-/** A JSON text for any bytes: what is not plain UTF-8 is replaced by '?', so that the other side takes the message. */
+/** A JSON text for any bytes: what is not plain UTF-8 is replaced by '?', so that the other
+ * side takes the message. */
 json_t *field_from_text(const char *text);
 
 json_t *field_from_u64(uint64_t value);

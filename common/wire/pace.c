@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The pace between its JSON and its struct. What it should be is decided by the coordinator's liveness. */
+/* The pace between its JSON and its struct. What it should be is decided by the coordinator's
+ * liveness. */
 #include "common/wire/pace.h"
 
 #include "common/wire/fields.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The report between its JSON and its struct. Decoding checks every bound, because the coordinator keeps and shows what it
- * got; encoding makes texts that come from the host's system (names of cgroups) fit to be shown.
+ * The report between its JSON and its struct. Decoding checks every bound, because the
+ * coordinator keeps and shows what it got; encoding makes texts that come from the host's
+ * system (names of cgroups) fit to be shown.
  */
 #include "common/wire/report.h"
 

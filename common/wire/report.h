@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a host says of itself: address, software, capacity, instances. The same object goes with enrolment and heartbeats. */
+/* What a host says of itself: address, software, capacity, instances. The same object goes with
+ * enrolment and heartbeats. */
 #ifndef WIRE_REPORT_H
 #define WIRE_REPORT_H
 
@@ -30,10 +31,10 @@ struct report {
     char public_hostname[REPORT_HOSTNAME_BYTES];
     char version[REPORT_VERSION_BYTES];
     char commit[REPORT_VERSION_BYTES];
-    uint32_t memory_total_mb; /* offered to instances */
-    uint32_t memory_used_mb;  /* assigned to instances */
-    char memory_source
-        [REPORT_SOURCE_BYTES]; /* why total is what it is: "85% of MemTotal", "--capacity" */
+    uint32_t memory_total_mb;                /* offered to instances */
+    uint32_t memory_used_mb;                 /* assigned to instances */
+    char memory_source[REPORT_SOURCE_BYTES]; /* why total is what it is: "85% of MemTotal",
+                                                "--capacity" */
     uint64_t storage_total_mb;
     uint64_t storage_used_mb;
     uint32_t cpus;
@@ -46,15 +47,17 @@ struct report {
 /** Owned JSON object; NULL without memory. */
 json_t *report_to_json(const struct report *report);
 
-/** Checks every field and bound; @path is put before field names in messages. Fills @ret only on success; report_fini(). */
+/** Checks every field and bound; @path is put before field names in messages. Fills @ret only
+ * on success; report_fini(). */
 int report_from_json(const json_t *object, const char *path, struct report *ret,
                      struct err *err) MUST_CHECK;
 
 /** Everything but skew_ms, which moves by itself. */
 bool report_equal(const struct report *a, const struct report *b);
 
-/** True when @report says something that is not in @known and must be told at once [HB-2]: anything, but for memory and
- * storage in use, which move all the time and count from REPORT_DRIFT_MB on. */
+/** True when @report says something that is not in @known and must be told at once [HB-2]:
+ * anything, but for memory and storage in use, which move all the time and count from
+ * REPORT_DRIFT_MB on. */
 bool report_is_news(const struct report *report, const struct report *known);
 
 int report_copy(const struct report *from, struct report *ret, struct err *err) MUST_CHECK;

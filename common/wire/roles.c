@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of roles to bits and back. Owns the list of names; knows nothing of who may hold which. */
+/* Names of roles to bits and back. Owns the list of names; knows nothing of who may hold which.
+ */
 #include "common/wire/roles.h"
 
 #include "common/base/parse.h"

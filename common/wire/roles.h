@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The roles a runner can hold. The two system roles are held by every runner and cannot be asked for. */
+/* The roles a runner can hold. The two system roles are held by every runner and cannot be
+ * asked for. */
 #ifndef WIRE_ROLES_H
 #define WIRE_ROLES_H
 
@@ -23,8 +24,8 @@ enum {
     ROLES_TEXT_BYTES = 64,
 };
 
-/** "allocator, proxy" (one string, comma separated, blanks ignored, "" = none). An unknown name is ERR_INVALID and named;
- * so is a system role. */
+/** "allocator, proxy" (one string, comma separated, blanks ignored, "" = none). An unknown name
+ * is ERR_INVALID and named; so is a system role. */
 int roles_parse_list(const char *text, roles_t *ret, struct err *err) MUST_CHECK;
 
 /** A JSON array of role names; null or NULL = none. At most 16 items. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an operator says of a host, as pairs of key and value: shown as the metadata of its allocator. */
+/* What an operator says of a host, as pairs of key and value: shown as the metadata of its
+ * allocator. */
 #ifndef WIRE_TAGS_H
 #define WIRE_TAGS_H
 

@@ -9,9 +9,9 @@
 
 #include "common/base/clock.h"
 #include "coordinator/auth/access_tokens.h"
-#include "coordinator/http/router.h"
 #include "coordinator/auth/roles_tokens.h"
 #include "coordinator/auth/users.h"
+#include "coordinator/http/router.h"
 
 enum principal_kind {
     PRINCIPAL_USER,        /* ACCESS_READ, ACCESS_WRITE */

@@ -12,8 +12,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/rng.h"
-#include "coordinator/store/store.h"
 #include "coordinator/auth/user_record.h"
+#include "coordinator/store/store.h"
 
 #include <uv.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What answers the routes. A handler reads typed values out of its exchange, asks the registry, the tokens or the store, and replies; it
- * keeps nothing between requests.
+ * What answers the routes. A handler reads typed values out of its exchange, asks the registry,
+ * the tokens or the store, and replies; it keeps nothing between requests.
  */
 #ifndef COORDINATOR_HANDLERS_H
 #define COORDINATOR_HANDLERS_H

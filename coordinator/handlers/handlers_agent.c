@@ -67,7 +67,8 @@ static bool accept_assertion(struct handlers *handlers, struct exchange *exchang
         return false;
     case ASSERTION_INVALID:
         if (why.code == ERR_REFUSED) {
-            /* Another key holds this runner id now: for this host it is as if it had been deleted. */
+            /* Another key holds this runner id now: for this host it is as if it had been
+             * deleted. */
             exchange_reply_error(exchange, 403, WIRE_E_RUNNER_UNKNOWN,
                                  "runner %s is registered with another host key", runner_id);
             return false;

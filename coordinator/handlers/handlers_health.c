@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For whoever watches the process: /healthz = the loop turns; /readyz = and what is written stays written. */
+/* For whoever watches the process: /healthz = the loop turns; /readyz = and what is written
+ * stays written. */
 #include "coordinator/handlers/handlers.h"
 
 void handle_healthz(struct exchange *exchange, void *context)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Roles tokens as the platform API calls them: enrollment tokens. Each change is one transaction with its audit entry. */
+/* Roles tokens as the platform API calls them: enrollment tokens. Each change is one
+ * transaction with its audit entry. */
 #include "coordinator/handlers/handlers.h"
 
 #include "common/codec/json.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests and replies as values. Knows no engine and no route: the engine fills an exchange in, hands it to a
- * handler, and is told when the reply is there. Who holds an exchange until when: exchange_internal.h.
+ * Requests and replies as values. Knows no engine and no route: the engine fills an exchange
+ * in, hands it to a handler, and is told when the reply is there. Who holds an exchange until
+ * when: exchange_internal.h.
  */
 #include "coordinator/http/exchange.h"
 

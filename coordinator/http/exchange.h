@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One request and its one reply, as handlers see them. The engine behind it (libmicrohttpd) does not show.
+ * One request and its one reply, as handlers see them. The engine behind it (libmicrohttpd)
+ * does not show.
  *
- * A handler is called on the loop with a complete request and must reply exactly once: inside the call, or later from the
- * loop (the connection is parked meanwhile). A parked exchange past its deadline is answered 503 by the server; a client
- * that left is noticed then too; the handler's own late reply is dropped silently. After the reply the pointer is dead.
+ * A handler is called on the loop with a complete request and must reply exactly once: inside
+ * the call, or later from the loop (the connection is parked meanwhile). A parked exchange past
+ * its deadline is answered 503 by the server; a client that left is noticed then too; the
+ * handler's own late reply is dropped silently. After the reply the pointer is dead.
  */
 #ifndef COORDINATOR_EXCHANGE_H
 #define COORDINATOR_EXCHANGE_H
@@ -32,12 +34,15 @@ const char *exchange_header(const struct exchange *exchange, const char *name);
 const char *exchange_body(const struct exchange *exchange, size_t *ret_len);
 /** The peer's address as text (IPv4-mapped ones as IPv4), without port. */
 const char *exchange_peer(const struct exchange *exchange);
-/** Grows by one with every accepted connection; see http_server_options.on_connection_closed. */
+/** Grows by one with every accepted connection; see http_server_options.on_connection_closed.
+ */
 uint64_t exchange_connection(const struct exchange *exchange);
-/** The body as JSON. ERR_INVALID when there is none, it is malformed, or its Content-Type is not JSON. */
+/** The body as JSON. ERR_INVALID when there is none, it is malformed, or its Content-Type is
+ * not JSON. */
 int exchange_json(const struct exchange *exchange, json_t **ret, struct err *err) MUST_CHECK;
 
-/** What the authenticator of the route found out (see router.h); owned by the exchange, freed with free_principal. */
+/** What the authenticator of the route found out (see router.h); owned by the exchange, freed
+ * with free_principal. */
 void exchange_set_principal(struct exchange *exchange, void *principal,
                             void (*free_principal)(void *));
 void *exchange_principal(const struct exchange *exchange);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of an exchange, for coordinator/http only (and for tests that hand exchanges to handlers).
+ * The inside of an exchange, for coordinator/http only (and for tests that hand exchanges to
+ * handlers).
  *
- * Two may need an exchange: the engine, from the request's first line until its connection is done with it, and the
- * handler, from exchange_hand_over until it replies. Whoever lets go last frees it. So a handler may be late, or a
- * connection may go first, and nothing that the handler borrowed dies under it: an exchange owns copies of everything.
+ * Two may need an exchange: the engine, from the request's first line until its connection is
+ * done with it, and the handler, from exchange_hand_over until it replies. Whoever lets go last
+ * frees it. So a handler may be late, or a connection may go first, and nothing that the
+ * handler borrowed dies under it: an exchange owns copies of everything.
  */
 #ifndef COORDINATOR_EXCHANGE_INTERNAL_H
 #define COORDINATOR_EXCHANGE_INTERNAL_H
@@ -69,7 +71,8 @@ struct exchange {
     struct exchange_reply reply;
 };
 
-/** The request line: @uri is path and query as on the wire. Held by the engine. NULL without memory. */
+/** The request line: @uri is path and query as on the wire. Held by the engine. NULL without
+ * memory. */
 struct exchange *exchange_new(const char *method, const char *uri, const char *peer,
                               uint64_t connection);
 

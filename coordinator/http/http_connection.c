@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a connection and of the requests on it, as libmicrohttpd tells it. For each request: on_uri (its first
- * line), on_request once for the head, once for each piece of the body, once for the end (there the handler runs, and
- * if it does not reply the connection is suspended: parked; on_request comes again after resume), on_completed.
+ * The life of a connection and of the requests on it, as libmicrohttpd tells it. For each
+ * request: on_uri (its first line), on_request once for the head, once for each piece of the
+ * body, once for the end (there the handler runs, and if it does not reply the connection is
+ * suspended: parked; on_request comes again after resume), on_completed.
  *
- * A refusal waits for the end of the body, if that is short: closing a socket with unread data resets it, and the
- * client might never see the reply.
+ * A refusal waits for the end of the body, if that is short: closing a socket with unread data
+ * resets it, and the client might never see the reply.
  */
 #include "coordinator/http/http_connection.h"
 
@@ -108,8 +109,8 @@ void http_connection_on_notify(void *cls, struct MHD_Connection *mhd, void **con
     *context = connection;
 }
 
-/* Only the host itself is told apart: agents verify the installation's own name, everybody else gets what the operator
- * chose for them. */
+/* Only the host itself is told apart: agents verify the installation's own name, everybody else
+ * gets what the operator chose for them. */
 /* NOLINTNEXTLINE(readability-function-size): the signature is GnuTLS's */
 int http_connection_on_certificate(gnutls_session_t session, const gnutls_datum_t *authorities,
                                    int n_authorities, const gnutls_pk_algorithm_t *algorithms,
@@ -205,7 +206,8 @@ static void reply_stopping(struct exchange *exchange)
     exchange_reply_error(exchange, 503, "root.unavailable", "the coordinator is stopping");
 }
 
-/* Find the route and refuse what can be refused without the body. True when a refusal stands in the exchange. */
+/* Find the route and refuse what can be refused without the body. True when a refusal stands in
+ * the exchange. */
 static bool refuse(struct http_connection *connection, const struct request_head *head)
 {
     struct exchange *exchange = connection->exchange;
@@ -374,6 +376,7 @@ void http_connection_expire(struct http_connection *connection)
     log_debug(connection->hub->log, "http", "cut connection %llu: it was silent or slow",
               (unsigned long long)connection->id);
     reaper_enter(&connection->hub->reaper, &connection->reaping, REAPER_NONE, 0);
-    /* MHD sees the hang-up and closes; closing it here would pull the descriptor away under MHD. */
+    /* MHD sees the hang-up and closes; closing it here would pull the descriptor away under
+     * MHD. */
     (void)shutdown(connection->fd, SHUT_RDWR);
 }

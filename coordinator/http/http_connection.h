@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One client's connection: what libmicrohttpd calls back about it, from accepting to closing, and the requests on it,
- * one after the other. For coordinator/http only.
+ * One client's connection: what libmicrohttpd calls back about it, from accepting to closing,
+ * and the requests on it, one after the other. For coordinator/http only.
  */
 #ifndef COORDINATOR_HTTP_CONNECTION_H
 #define COORDINATOR_HTTP_CONNECTION_H
@@ -63,7 +63,8 @@ int http_connection_on_certificate(gnutls_session_t session, const gnutls_datum_
                                    int n_algorithms, gnutls_pcert_st **ret_chain,
                                    unsigned *ret_len, gnutls_privkey_t *ret_key);
 
-/** The connection is past the limit of its stage: answer 503 if a handler is what it waits for, else cut it. */
+/** The connection is past the limit of its stage: answer 503 if a handler is what it waits for,
+ * else cut it. */
 void http_connection_expire(struct http_connection *connection);
 
 #endif

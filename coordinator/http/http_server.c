@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Start and stop of the HTTPS server, its limits, its certificates, and the reaper's tick. What happens on a
- * connection is in http_connection.c, how MHD is driven in mhd_loop.c.
+ * Start and stop of the HTTPS server, its limits, its certificates, and the reaper's tick. What
+ * happens on a connection is in http_connection.c, how MHD is driven in mhd_loop.c.
  *
- * Replies that libmicrohttpd gives by itself, before any of our code sees the request (a line that is no HTTP, headers
- * over the connection's memory, a Content-Length that is no number), have its own plain bodies and close the connection.
+ * Replies that libmicrohttpd gives by itself, before any of our code sees the request (a line
+ * that is no HTTP, headers over the connection's memory, a Content-Length that is no number),
+ * have its own plain bodies and close the connection.
  */
 #include "coordinator/http/http_server.h"
 
@@ -99,7 +100,8 @@ static void on_turn(void *userdata)
 {
     struct http_server *server = userdata;
     if (server->hub.has_room) {
-        /* A full MHD leaves its listener out of the epoll set; only another run takes it back in. */
+        /* A full MHD leaves its listener out of the epoll set; only another run takes it back
+         * in. */
         server->hub.has_room = false;
         mhd_loop_wake(&server->hub.mhd);
     }
@@ -266,6 +268,7 @@ void http_server_stop(struct http_server *server, void (*closed)(void *userdata)
     server->on_stopped = closed;
     server->stop_userdata = userdata;
     server->hub.is_stopping = true;
-    /* The work is done in the loop: this may be called by a handler, from deep inside MHD_run. */
+    /* The work is done in the loop: this may be called by a handler, from deep inside MHD_run.
+     */
     mhd_loop_wake(&server->hub.mhd);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTPS listener on the libuv loop: libmicrohttpd driven by its epoll descriptor, TLS by GnuTLS, with our own
- * deadlines (reaper), framing checks and limits. Gives the router complete requests; knows no route.
+ * The HTTPS listener on the libuv loop: libmicrohttpd driven by its epoll descriptor, TLS by
+ * GnuTLS, with our own deadlines (reaper), framing checks and limits. Gives the router complete
+ * requests; knows no route.
  */
 #ifndef COORDINATOR_HTTP_SERVER_H
 #define COORDINATOR_HTTP_SERVER_H
@@ -55,12 +56,14 @@ int http_server_set_internal(struct http_server *server, const struct http_ident
 int http_server_set_external(struct http_server *server, const struct http_identity *identity,
                              struct err *err) MUST_CHECK;
 
-/** Answer what is parked with 503, close listener and connections, free, call @closed once; all of it from the loop, so
- * handlers may call this. on_connection_closed is not called any more: it is the server that leaves, not the clients. */
+/** Answer what is parked with 503, close listener and connections, free, call @closed once; all
+ * of it from the loop, so handlers may call this. on_connection_closed is not called any more:
+ * it is the server that leaves, not the clients. */
 void http_server_stop(struct http_server *server, void (*closed)(void *userdata),
                       void *userdata);
 
-/** A listening socket for "ADDR:PORT" ([::] is dual stack), backlog 4096, non-blocking, CLOEXEC. Port 0 picks one. */
+/** A listening socket for "ADDR:PORT" ([::] is dual stack), backlog 4096, non-blocking,
+ * CLOEXEC. Port 0 picks one. */
 int http_server_listen(const char *address, uint16_t port, int *ret_fd,
                        struct err *err) MUST_CHECK;
 

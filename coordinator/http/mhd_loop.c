@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * MHD's epoll set is edge-triggered: a connection that MHD left unfinished gives no second event, so as long as
- * MHD_get_timeout says 0 it is run again in the next turn. No other time-out of MHD's is in use (the reaper has its own).
+ * MHD's epoll set is edge-triggered: a connection that MHD left unfinished gives no second
+ * event, so as long as MHD_get_timeout says 0 it is run again in the next turn. No other
+ * time-out of MHD's is in use (the reaper has its own).
  */
 #include "coordinator/http/mhd_loop.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict decoding of URL escapes. Control characters are refused here, once, so that no decoded path or query can
- * smuggle a NUL into a name or a line break into a log.
+ * Strict decoding of URL escapes. Control characters are refused here, once, so that no decoded
+ * path or query can smuggle a NUL into a name or a line break into a log.
  */
 #include "coordinator/http/percent.h"
 

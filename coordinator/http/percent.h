@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The escapes of URLs (RFC 3986, 2.1), decoded strictly: what cannot be text is refused, not repaired. */
+/* The escapes of URLs (RFC 3986, 2.1), decoded strictly: what cannot be text is refused, not
+ * repaired. */
 #ifndef COORDINATOR_PERCENT_H
 #define COORDINATOR_PERCENT_H
 
@@ -14,7 +15,8 @@ enum percent_plus {
 
 /**
  * Decode @len bytes of @text once into @ret, NUL-terminated; @ret may be @text itself.
- * Returns 0, or -1 when an escape is malformed, the result would not fit, is no UTF-8 or holds a control character.
+ * Returns 0, or -1 when an escape is malformed, the result would not fit, is no UTF-8 or holds
+ * a control character.
  */
 int percent_decode(const char *text, size_t len, enum percent_plus plus, char *ret,
                    size_t ret_bytes) MUST_CHECK;

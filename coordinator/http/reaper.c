@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Three queues in one struct; the server owns the clock, the timer and what happens to those who are due. */
+/* Three queues in one struct; the server owns the clock, the timer and what happens to those
+ * who are due. */
 #include "coordinator/http/reaper.h"
 
 #include <stddef.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who has taken too long: connections by what they are waiting for, in the order in which their time runs out. Each
- * stage has one limit for everybody, so first in is first due and nothing is ever searched. Pure: time is passed in.
+ * Who has taken too long: connections by what they are waiting for, in the order in which their
+ * time runs out. Each stage has one limit for everybody, so first in is first due and nothing
+ * is ever searched. Pure: time is passed in.
  */
 #ifndef COORDINATOR_REAPER_H
 #define COORDINATOR_REAPER_H
@@ -29,11 +30,13 @@ struct reaper {
     uint32_t limit_ms[REAPER_STAGES];
 };
 
-/** Put the entry into a stage, whatever stage it was in; its time starts now. REAPER_NONE only takes it out. */
+/** Put the entry into a stage, whatever stage it was in; its time starts now. REAPER_NONE only
+ * takes it out. */
 void reaper_enter(struct reaper *reaper, struct reaper_entry *entry, enum reaper_stage stage,
                   uint64_t now_ms);
 
-/** One entry that is past the limit of its stage; NULL when there is none. It stays until it is put elsewhere. */
+/** One entry that is past the limit of its stage; NULL when there is none. It stays until it is
+ * put elsewhere. */
 struct reaper_entry *reaper_due(const struct reaper *reaper, uint64_t now_ms);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Header hygiene for libmicrohttpd 0.9.75. Its parser cuts values at an embedded NUL, glues folded lines to names,
- * takes blanks in names, ignores a second Content-Length and ignores Content-Length beside Transfer-Encoding. It
- * hands out pointers into the connection's memory, so what it skipped can still be seen: between the end of one header
- * and the start of the next there may be line ends and blanks, nothing else.
+ * Header hygiene for libmicrohttpd 0.9.75. Its parser cuts values at an embedded NUL, glues
+ * folded lines to names, takes blanks in names, ignores a second Content-Length and ignores
+ * Content-Length beside Transfer-Encoding. It hands out pointers into the connection's memory,
+ * so what it skipped can still be seen: between the end of one header and the start of the next
+ * there may be line ends and blanks, nothing else.
  */
 #include "coordinator/http/request_head.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The headers of a request, copied into its exchange and checked: the engine's parser lets through what lets two
- * parsers disagree about where a request ends (request smuggling), or what a C string would hide.
+ * The headers of a request, copied into its exchange and checked: the engine's parser lets
+ * through what lets two parsers disagree about where a request ends (request smuggling), or
+ * what a C string would hide.
  */
 #ifndef COORDINATOR_REQUEST_HEAD_H
 #define COORDINATOR_REQUEST_HEAD_H
@@ -17,8 +18,9 @@ struct request_head {
 };
 
 /**
- * @method is the pointer that the engine's handler got: where the head starts in the connection's memory.
- * ERR_INVALID: answer 400 and close, for what follows cannot be trusted to be a request.
+ * @method is the pointer that the engine's handler got: where the head starts in the
+ * connection's memory. ERR_INVALID: answer 400 and close, for what follows cannot be trusted to
+ * be a request.
  */
 int request_head_read(struct MHD_Connection *connection, const char *method,
                       struct exchange *exchange, struct request_head *ret,

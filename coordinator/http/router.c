@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Matching by segments. A path is split at its slashes first and decoded after, so that no escape can add or remove a
- * segment; whatever is not plainly a path of ours matches nothing. Of several routes that match, the first of the
- * table wins. HEAD is served by the GET route (the engine leaves the body out).
+ * Matching by segments. A path is split at its slashes first and decoded after, so that no
+ * escape can add or remove a segment; whatever is not plainly a path of ours matches nothing.
+ * Of several routes that match, the first of the table wins. HEAD is served by the GET route
+ * (the engine leaves the body out).
  */
 #include "coordinator/http/router.h"
 
@@ -175,8 +176,8 @@ enum route_match router_match(const struct router *router, const char *method,
 
 static void run_handler(struct exchange *exchange, void *userdata)
 {
-    (void)
-        userdata; /* everything stands in the exchange, which outlives the authenticator's work */
+    (void)userdata; /* everything stands in the exchange, which outlives the authenticator's
+                       work */
     exchange->route->handler(exchange, exchange->router->context);
 }
 

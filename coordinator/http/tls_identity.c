@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates for handshakes. The operator's own files end here too, so the messages say what to do about them. */
+/* Certificates for handshakes. The operator's own files end here too, so the messages say what
+ * to do about them. */
 #include "coordinator/http/tls_identity.h"
 
 #include <gnutls/x509.h>

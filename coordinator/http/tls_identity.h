@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A certificate chain with its key, parsed once for GnuTLS. Counted: a handshake that has begun keeps the identity
- * that it was given, whatever renewal does meanwhile.
+ * A certificate chain with its key, parsed once for GnuTLS. Counted: a handshake that has begun
+ * keeps the identity that it was given, whatever renewal does meanwhile.
  */
 #ifndef COORDINATOR_TLS_IDENTITY_H
 #define COORDINATOR_TLS_IDENTITY_H
@@ -12,7 +12,8 @@
 
 struct tls_identity;
 
-/** Parse both. ERR_CONFIG says what is wrong with them, also when the key is not the certificate's. */
+/** Parse both. ERR_CONFIG says what is wrong with them, also when the key is not the
+ * certificate's. */
 int tls_identity_new(struct tls_identity **ret, const struct http_identity *pems,
                      struct err *err) MUST_CHECK;
 

@@ -15,9 +15,9 @@
 #include <string.h>
 
 #include "common/base/fs.h"
-#include "coordinator/installation/bootstrap_secrets.h"
 #include "coordinator/auth/roles_token_text.h"
 #include "coordinator/auth/user_record.h"
+#include "coordinator/installation/bootstrap_secrets.h"
 
 enum {
     USERS = 2,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The heap is an array in which the parent of position p stands at p / 2, counted from 1 so that an entry that is all zero
- * is in no heap.
+ * The heap is an array in which the parent of position p stands at p / 2, counted from 1 so
+ * that an entry that is all zero is in no heap.
  */
 #include "coordinator/registry/deadline_heap.h"
 

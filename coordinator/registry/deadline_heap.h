@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of many moments comes first: a binary min-heap of entries that live inside their owners (CONTAINER_OF). Owns only
- * its array of pointers. Putting, moving and removing are O(log n) and, once reserved, never allocate or fail.
+ * Which of many moments comes first: a binary min-heap of entries that live inside their owners
+ * (CONTAINER_OF). Owns only its array of pointers. Putting, moving and removing are O(log n)
+ * and, once reserved, never allocate or fail.
  */
 #ifndef COORDINATOR_DEADLINE_HEAP_H
 #define COORDINATOR_DEADLINE_HEAP_H

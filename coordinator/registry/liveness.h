@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When a runner is called connected, and the pace that the fleet is asked to keep. Pure functions of what is passed in: no
- * clock, no state, no effects. docs/protocol.md, [HB-3] and [LV], is the contract.
+ * When a runner is called connected, and the pace that the fleet is asked to keep. Pure
+ * functions of what is passed in: no clock, no state, no effects. docs/protocol.md, [HB-3] and
+ * [LV], is the contract.
  */
 #ifndef COORDINATOR_LIVENESS_H
 #define COORDINATOR_LIVENESS_H
@@ -17,7 +18,8 @@
 
 enum liveness_state {
     LIVENESS_DISCONNECTED,
-    LIVENESS_SUSPECT, /* its connection was lost, or the coordinator restarted: shown as connected for a grace */
+    LIVENESS_SUSPECT, /* its connection was lost, or the coordinator restarted: shown as
+                         connected for a grace */
     LIVENESS_CONNECTED,
 };
 
@@ -56,7 +58,8 @@ struct liveness_verdict {
 /** Judge by monotonic @now_ms. */
 struct liveness_verdict liveness_judge(const struct liveness_facts *facts, uint64_t now_ms);
 
-/** How long a runner whose connection closed may take to beat on another one: max(2 s, spread + 1 s). */
+/** How long a runner whose connection closed may take to beat on another one: max(2 s, spread +
+ * 1 s). */
 uint64_t liveness_grace_ms(uint32_t spread_ms);
 
 /** "connected", "suspect", "disconnected". */
@@ -75,7 +78,8 @@ struct pace_base {
 #define PACE_BASE_DEFAULT                                                                      \
     ((struct pace_base){.interval_ms = 10000, .beats_per_s = 2000, .reconnects_per_s = 1000})
 
-/** The pace for a fleet of @runners: within WIRE_INTERVAL_MIN_MS and WIRE_INTERVAL_MAX_MS, lease = 3 intervals. */
+/** The pace for a fleet of @runners: within WIRE_INTERVAL_MIN_MS and WIRE_INTERVAL_MAX_MS,
+ * lease = 3 intervals. */
 struct wire_pace pace_for(const struct pace_base *base, size_t runners);
 
 #endif

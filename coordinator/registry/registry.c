@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The registry's life, its reading side and the one place where a runner's state changes. What the runners are comes from
- * registry_store.c; who may change them is decided in registry_enroll.c, registry_remove.c and registry_beat.c.
+ * The registry's life, its reading side and the one place where a runner's state changes. What
+ * the runners are comes from registry_store.c; who may change them is decided in
+ * registry_enroll.c, registry_remove.c and registry_beat.c.
  */
 #include "coordinator/registry/registry.h"
 

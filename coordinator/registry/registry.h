@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The runners of the installation, in memory, and the only place that decides about them: who may enrol under which id,
- * whose beats count, who is connected. Fed by the store at start and by its change feed after; writes through the store,
- * so that a record in memory changes only when the change is durable. The live state (beats, connections) is this
- * coordinator's own; the store gets it only when it changes [HB-5].
+ * The runners of the installation, in memory, and the only place that decides about them: who
+ * may enrol under which id, whose beats count, who is connected. Fed by the store at start and
+ * by its change feed after; writes through the store, so that a record in memory changes only
+ * when the change is durable. The live state (beats, connections) is this coordinator's own;
+ * the store gets it only when it changes [HB-5].
  *
- * It has no timer of its own: the wiring calls registry_tick() at registry_next_deadline(), which any call may move.
- * docs/protocol.md, [EN], [HB], [LV], [CL], [LE], is the contract.
+ * It has no timer of its own: the wiring calls registry_tick() at registry_next_deadline(),
+ * which any call may move. docs/protocol.md, [EN], [HB], [LV], [CL], [LE], is the contract.
  */
 #ifndef COORDINATOR_REGISTRY_H
 #define COORDINATOR_REGISTRY_H
@@ -67,8 +68,8 @@ struct registry_options {
 };
 
 /**
- * Load all runners and watch for changes. Blocks; for start-up. A record that cannot be read is logged and skipped, and
- * its id refused at enrolment, so that nothing overwrites it silently.
+ * Load all runners and watch for changes. Blocks; for start-up. A record that cannot be read is
+ * logged and skipped, and its id refused at enrolment, so that nothing overwrites it silently.
  */
 int registry_open(struct registry **ret, const struct registry_options *options,
                   struct err *err) MUST_CHECK;
@@ -84,8 +85,9 @@ enum enroll_outcome {
     ENROLL_TAKEN_CONNECTED, /* 409 agent.runner_id_taken [EN-6] */
     ENROLL_TAKEN_ROLES,     /* 409, likewise */
     ENROLL_TAKEN_KEY,       /* 409, likewise [EN-7] */
-    ENROLL_UNREADABLE, /* 409, likewise: the id's record in the store is damaged or newer than we are */
-    ENROLL_FAILED, /* 503: it could not be stored */
+    ENROLL_UNREADABLE, /* 409, likewise: the id's record in the store is damaged or newer than
+                          we are */
+    ENROLL_FAILED,     /* 503: it could not be stored */
 };
 
 struct registry_enroll {
@@ -109,13 +111,15 @@ struct registry_enrolled {
 typedef void registry_enrolled_fn(const struct registry_enrolled *result, void *userdata);
 
 /**
- * Decide and, if it is allowed, store. @done is called exactly once: with ENROLL_OK when the runner is durable [EN-4],
- * inside this call when the answer needs no write. All of @enroll is borrowed until this call returns.
+ * Decide and, if it is allowed, store. @done is called exactly once: with ENROLL_OK when the
+ * runner is durable [EN-4], inside this call when the answer needs no write. All of @enroll is
+ * borrowed until this call returns.
  */
 void registry_enroll(struct registry *registry, const struct registry_enroll *enroll,
                      registry_enrolled_fn *done, void *userdata);
 
-/** What enrolling as @runner_id with a new key and a token that permits @permitted would meet [EN-8]. Changes nothing.
+/** What enrolling as @runner_id with a new key and a token that permits @permitted would meet
+ * [EN-8]. Changes nothing.
  * @ret_message gets the reason; "" when it is available. */
 enum enroll_outcome registry_would_enroll(const struct registry *registry,
                                           const char *runner_id, roles_t permitted,
@@ -137,16 +141,18 @@ struct registry_beat {
     const char *peer;
 };
 
-/** One beat, arriving now. @ret_reply is filled for BEAT_OK, @ret_retry_after_s for BEAT_CONFLICT. */
+/** One beat, arriving now. @ret_reply is filled for BEAT_OK, @ret_retry_after_s for
+ * BEAT_CONFLICT. */
 enum beat_outcome registry_beat(struct registry *registry, const struct registry_beat *beat,
                                 struct wire_beat_reply *ret_reply, uint32_t *ret_retry_after_s);
 
-/** The runner's session ends [LV-5]. A goodbye of another session is ignored. False: BEAT_UNKNOWN. */
+/** The runner's session ends [LV-5]. A goodbye of another session is ignored. False:
+ * BEAT_UNKNOWN. */
 bool registry_goodbye(struct registry *registry, const char *runner_id,
                       const char *key_thumbprint, const char *session);
 
-/** The listener saw @connection closing. Not to be called for connections that the coordinator itself closes when it
- * stops. */
+/** The listener saw @connection closing. Not to be called for connections that the coordinator
+ * itself closes when it stops. */
 void registry_connection_closed(struct registry *registry, uint64_t connection);
 
 /* Removal. */
@@ -155,14 +161,16 @@ void registry_connection_closed(struct registry *registry, uint64_t connection);
 typedef void registry_removed_fn(const struct err *error, void *userdata);
 
 /**
- * Remove a runner durably [LE-1]: REGISTRY_LEFT. @extra as in enrolment, may be NULL. -1 (no callback): ERR_ABSENT, ERR_BUSY
- * when its removal is under way already, or it could not be queued.
+ * Remove a runner durably [LE-1]: REGISTRY_LEFT. @extra as in enrolment, may be NULL. -1 (no
+ * callback): ERR_ABSENT, ERR_BUSY when its removal is under way already, or it could not be
+ * queued.
  */
 int registry_leave(struct registry *registry, const char *runner_id,
                    const struct store_operation *extra, registry_removed_fn *done,
                    void *userdata, struct err *err) MUST_CHECK;
 
-/** The same on an operator's word: REGISTRY_DELETED. Also the way out for a record that cannot be read. */
+/** The same on an operator's word: REGISTRY_DELETED. Also the way out for a record that cannot
+ * be read. */
 int registry_delete(struct registry *registry, const char *runner_id,
                     const struct store_operation *extra, registry_removed_fn *done,
                     void *userdata, struct err *err) MUST_CHECK;
@@ -178,7 +186,8 @@ size_t registry_count(const struct registry *registry);
 const struct runner *registry_at(const struct registry *registry, size_t index);
 /** How many are in @state. Suspect ones are shown as connected. */
 size_t registry_count_in(const struct registry *registry, enum liveness_state state);
-/** Another host uses the runner's identity, or did within the last lease: it is not healthy [CL-3]. */
+/** Another host uses the runner's identity, or did within the last lease: it is not healthy
+ * [CL-3]. */
 bool registry_has_conflict(const struct registry *registry, const struct runner *runner);
 /** The pace for the fleet as it is now [HB-3]. */
 struct wire_pace registry_pace(const struct registry *registry);

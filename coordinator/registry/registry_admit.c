@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who may hold which runner id ([EN-3], [EN-6], [EN-7]): decides on what memory says, changes nothing. */
+/* Who may hold which runner id ([EN-3], [EN-6], [EN-7]): decides on what memory says, changes
+ * nothing. */
 #include "common/base/compiler.h"
 #include "coordinator/registry/registry_internal.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Beats, goodbyes and closing connections: whose beat counts ([CL-1], [CL-2]), what it changes and what it is answered. A
- * small beat costs three look-ups and a move in the heap; it allocates and writes nothing [HB-5].
+ * Beats, goodbyes and closing connections: whose beat counts ([CL-1], [CL-2]), what it changes
+ * and what it is answered. A small beat costs three look-ups and a move in the heap; it
+ * allocates and writes nothing [HB-5].
  */
 #include "coordinator/registry/registry_internal.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Enrolment, from the decision (registry_admit.c) to the durable record. Each attempt decides on what memory says now and
- * commits on the condition that the record is still the one that was decided on; when it is not, the decision is made
- * anew, a few times. So of two that race for an id one is first and the other is answered as if it had come later.
+ * Enrolment, from the decision (registry_admit.c) to the durable record. Each attempt decides
+ * on what memory says now and commits on the condition that the record is still the one that
+ * was decided on; when it is not, the decision is made anew, a few times. So of two that race
+ * for an id one is first and the other is answered as if it had come later.
  */
 #include "common/base/compiler.h"
 #include "coordinator/registry/registry_internal.h"
@@ -158,8 +159,8 @@ static void on_stored(const struct store_result *result, void *userdata)
     }
 }
 
-/* What the new record keeps of @holder's: the same host's zone and time [EN-5], and what the operator set for the runner,
- * whichever host it is. */
+/* What the new record keeps of @holder's: the same host's zone and time [EN-5], and what the
+ * operator set for the runner, whichever host it is. */
 static void adopt(struct registry_enroll_task *task, const struct runner *holder)
 {
     struct runner_record *record = &task->record;

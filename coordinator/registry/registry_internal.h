@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the parts of the registry share: registry_store.c, registry_enroll.c, registry_remove.c, registry_beat.c. */
+/* What the parts of the registry share: registry_store.c, registry_enroll.c, registry_remove.c,
+ * registry_beat.c. */
 #ifndef COORDINATOR_REGISTRY_INTERNAL_H
 #define COORDINATOR_REGISTRY_INTERNAL_H
 
@@ -54,11 +55,13 @@ static inline uint64_t registry_now(const struct registry *registry)
 
 void registry_emit(const struct registry *registry, const struct registry_event *event);
 
-/** Make @verdict what the runner is: its state, its place among the deadlines, what follows from a change. */
+/** Make @verdict what the runner is: its state, its place among the deadlines, what follows
+ * from a change. */
 void registry_apply(struct registry *registry, struct runner *runner,
                     const struct liveness_verdict *verdict);
 
-/** The runner's session is over and known to be: @end says why; nothing happens when it is disconnected already. */
+/** The runner's session is over and known to be: @end says why; nothing happens when it is
+ * disconnected already. */
 void registry_end_session(struct registry *registry, struct runner *runner,
                           enum liveness_end end);
 
@@ -94,14 +97,16 @@ struct registry_decision {
     char message[REGISTRY_MESSAGE_BYTES];
 };
 
-/** @record says id, key and roles that are asked for; @permitted is what the roles token permits. */
+/** @record says id, key and roles that are asked for; @permitted is what the roles token
+ * permits. */
 enum enroll_outcome registry_decide(const struct registry *registry,
                                     const struct runner_record *record, roles_t permitted,
                                     struct registry_decision *decision);
 
 /* registry_enroll.c */
 
-/** The id, other than @record's own, under which its key is being enrolled just now; NULL when there is none. */
+/** The id, other than @record's own, under which its key is being enrolled just now; NULL when
+ * there is none. */
 const char *registry_find_enrolling(const struct registry *registry,
                                     const struct runner_record *record);
 

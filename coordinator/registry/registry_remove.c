@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Removing a runner, on its host's word or an operator's. It is gone from memory when the change feed says so, just before
- * the answer.
+ * Removing a runner, on its host's word or an operator's. It is gone from memory when the
+ * change feed says so, just before the answer.
  */
 #include "coordinator/registry/registry_internal.h"
 

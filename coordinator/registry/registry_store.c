@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between the registry and the store: what is loaded at start, what the change feed brings, and writing connections/<id>
- * behind the changes of state. Those writes go out one transaction at a time, so that a thousand changes meanwhile cost few
- * transactions and the newest state always lands last; what the store refuses is written again.
+ * Between the registry and the store: what is loaded at start, what the change feed brings, and
+ * writing connections/<id> behind the changes of state. Those writes go out one transaction at
+ * a time, so that a thousand changes meanwhile cost few transactions and the newest state
+ * always lands last; what the store refuses is written again.
  */
 #include "coordinator/registry/registry_internal.h"
 
@@ -37,7 +38,8 @@ static void forget_unreadable(struct registry *registry, const char *id)
         registry->unreadable[registry->n_unreadable];
 }
 
-/* Without memory for it the enrolment's condition still keeps the record from being overwritten. */
+/* Without memory for it the enrolment's condition still keeps the record from being
+ * overwritten. */
 static void note_unreadable(struct registry *registry, const char *id, uint64_t version,
                             const struct err *why)
 {
@@ -124,7 +126,8 @@ static void remove_runner(struct registry *registry, struct runner *runner)
     runner_free(runner);
 }
 
-/* One key below runners/, at start and from the change feed. Repeats and older states are skipped. */
+/* One key below runners/, at start and from the change feed. Repeats and older states are
+ * skipped. */
 static void on_record(const struct store_entry *entry, void *userdata)
 {
     struct registry *registry = userdata;
@@ -156,7 +159,8 @@ static void on_record(const struct store_entry *entry, void *userdata)
     runner_record_fini(&record);
 }
 
-/* One key below connections/, at start: what the runner was when the coordinator stopped [LV-3]. */
+/* One key below connections/, at start: what the runner was when the coordinator stopped
+ * [LV-3]. */
 static void on_connection(const struct store_entry *entry, void *userdata)
 {
     struct registry *registry = userdata;
@@ -185,7 +189,8 @@ static void on_connection(const struct store_entry *entry, void *userdata)
     runner->facts = (struct liveness_facts){
         .ground = LIVENESS_RESTORED,
         .beat_ms = now_ms,
-        /* What it was told last is not known to the millisecond: the longer one wrongs nobody. */
+        /* What it was told last is not known to the millisecond: the longer one wrongs nobody.
+         */
         .lease_ms = connection.lease_ms > pace.lease_ms ? connection.lease_ms : pace.lease_ms,
         .spread_ms = pace.spread_ms,
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the store keeps of a runner, as JSON text and back. Both values carry a version, so that an older program says
- * "written by a newer version" instead of dropping what it does not know.
+ * What the store keeps of a runner, as JSON text and back. Both values carry a version, so that
+ * an older program says "written by a newer version" instead of dropping what it does not know.
  */
 #include "coordinator/registry/runner.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One runner: a host that has joined. Its durable record, its last known report and its live state, and the JSON of what
- * the store keeps of it. Views read it; only the registry writes.
+ * One runner: a host that has joined. Its durable record, its last known report and its live
+ * state, and the JSON of what the store keeps of it. Views read it; only the registry writes.
  */
 #ifndef COORDINATOR_RUNNER_H
 #define COORDINATOR_RUNNER_H
@@ -58,7 +58,8 @@ struct runner {
     struct runner_record record;
     uint64_t version; /* mod_revision of the record; the revision of the steering, too */
 
-    /* The last known report; kept while disconnected and over restarts. All zero until there is one. */
+    /* The last known report; kept while disconnected and over restarts. All zero until there is
+     * one. */
     struct report report;
     bool has_report;
 
@@ -96,7 +97,8 @@ static inline bool runner_is_connected(const struct runner *runner)
 int runner_record_encode(const struct runner_record *record, char **ret,
                          struct err *err) MUST_CHECK;
 
-/** Read one. @id is what the key says; the record must agree. ERR_CORRUPT, or ERR_FUTURE for a newer version. */
+/** Read one. @id is what the key says; the record must agree. ERR_CORRUPT, or ERR_FUTURE for a
+ * newer version. */
 int runner_record_decode(const char *id, const void *bytes, size_t len,
                          struct runner_record *ret, struct err *err) MUST_CHECK;
 
@@ -123,7 +125,8 @@ void runner_connection_fini(struct runner_connection *connection);
 /** "runners/<id>" or "connections/<id>". */
 void runner_key(const char *prefix, const char *id, char ret_key[static RUNNER_KEY_BYTES]);
 
-/** A runner that was never connected, around @record (taken; empty after). NULL without memory. */
+/** A runner that was never connected, around @record (taken; empty after). NULL without memory.
+ */
 struct runner *runner_new(struct runner_record *record);
 void runner_free(struct runner *runner);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Three sorted arrays. Runners with an equal key or connection are told apart by their ids, so that each has one place. */
+/* Three sorted arrays. Runners with an equal key or connection are told apart by their ids, so
+ * that each has one place. */
 #include "coordinator/registry/runner_index.h"
 
 #include <assert.h>
@@ -8,7 +9,8 @@
 
 enum { FIRST_ALLOCATION = 64 };
 
-/* What is looked for: @text or @number, whichever the order uses; @id NULL stands before every id. */
+/* What is looked for: @text or @number, whichever the order uses; @id NULL stands before every
+ * id. */
 struct sought {
     const char *text;
     uint64_t number;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the coordinator must not forget: an asynchronous key-value store with revisions, in the manner of etcd, so that one
- * coordinator can use a file (store_sqlite) and several can share etcd. Keys are text ("runners/<id>"), values bytes.
+ * What the coordinator must not forget: an asynchronous key-value store with revisions, in the
+ * manner of etcd, so that one coordinator can use a file (store_sqlite) and several can share
+ * etcd. Keys are text ("runners/<id>"), values bytes.
  *
- * Every committed transaction gets the next revision. A write is durable when its callback comes. Watchers see each
- * change once, in order, after it is durable and before the callback of the write that made it. All callbacks come from
- * the loop, never from inside the call that asked.
+ * Every committed transaction gets the next revision. A write is durable when its callback
+ * comes. Watchers see each change once, in order, after it is durable and before the callback
+ * of the write that made it. All callbacks come from the loop, never from inside the call that
+ * asked.
  */
 #ifndef COORDINATOR_STORE_H
 #define COORDINATOR_STORE_H
@@ -77,7 +79,8 @@ struct store {
     const struct store_ops *ops; /* first member of each backend's struct */
 };
 
-/** Queue a transaction (all is copied). -1 only if it could not be queued (bounds, memory, closing): then no callback.
+/** Queue a transaction (all is copied). -1 only if it could not be queued (bounds, memory,
+ * closing): then no callback.
  * @done may be NULL. */
 /* NOLINTNEXTLINE(readability-function-size): two lists and a callback have that many parts */
 static inline int store_commit(struct store *store, const struct store_condition *conditions,
@@ -96,7 +99,8 @@ static inline int store_list(struct store *store, const char *prefix, store_entr
     return store->ops->list(store, prefix, each, userdata, err);
 }
 
-/** Be told of every change below @prefix from now on. At most 16 watchers; they live as long as the store. */
+/** Be told of every change below @prefix from now on. At most 16 watchers; they live as long as
+ * the store. */
 static inline int store_watch(struct store *store, const char *prefix, store_entry_fn *changed,
                               void *userdata, struct err *err)
 {
@@ -109,7 +113,8 @@ static inline bool store_is_healthy(const struct store *store, struct err *ret_w
     return store->ops->is_healthy(store, ret_why);
 }
 
-/** Write what is queued, call its callbacks, then @closed once from the loop; the store is freed. */
+/** Write what is queued, call its callbacks, then @closed once from the loop; the store is
+ * freed. */
 static inline void store_close(struct store *store, store_closed_fn *closed, void *userdata)
 {
     store->ops->close(store, closed, userdata);

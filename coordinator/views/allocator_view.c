@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* AllocatorInfo with every field of its schema: clients crash on those that are missing. See allocator_view.h. */
+/* AllocatorInfo with every field of its schema: clients crash on those that are missing. See
+ * allocator_view.h. */
 #include "coordinator/views/allocator_view.h"
 
 #include "common/base/clock.h"
@@ -8,7 +9,8 @@
 
 #include <string.h>
 
-/* What the schema permits; an instance whose name does not begin with one of these is shown as the first. */
+/* What the schema permits; an instance whose name does not begin with one of these is shown as
+ * the first. */
 static const char *const cluster_types[] = {
     "elasticsearch", "kibana", "apm", "integrations_server", "appsearch", "enterprise_search"};
 
@@ -121,7 +123,8 @@ json_t *allocator_view_one(const struct registry *registry, const struct runner 
         report->version, "region", VIEW_REGION);
 }
 
-/* The zone's array of allocators, made when the first one of the zone comes. Borrowed; NULL without memory. */
+/* The zone's array of allocators, made when the first one of the zone comes. Borrowed; NULL
+ * without memory. */
 static json_t *zone_array(json_t *zones, const char *zone_id)
 {
     for (size_t i = 0; i < json_array_size(zones); i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runners that hold the role allocator, as the platform API shows them: AllocatorInfo, AllocatorOverview. Reads the registry, decides
- * nothing. */
+/* Runners that hold the role allocator, as the platform API shows them: AllocatorInfo,
+ * AllocatorOverview. Reads the registry, decides nothing. */
 #ifndef COORDINATOR_ALLOCATOR_VIEW_H
 #define COORDINATOR_ALLOCATOR_VIEW_H
 
@@ -18,7 +18,8 @@ const struct runner *allocator_view_find(const struct registry *registry,
 /** AllocatorInfo; owned, NULL without memory. */
 json_t *allocator_view_one(const struct registry *registry, const struct runner *runner);
 
-/** AllocatorOverview: the allocators @from .. @from + @size - 1 in the order of ids, grouped by zone; owned. */
+/** AllocatorOverview: the allocators @from .. @from + @size - 1 in the order of ids, grouped by
+ * zone; owned. */
 json_t *allocator_view_list(const struct registry *registry, size_t from, size_t size);
 
 #endif

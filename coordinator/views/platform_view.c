@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PlatformInfo. What this installation does not have (ZooKeeper, container sets, constructors) is there and empty: clients expect the
- * fields.
+ * PlatformInfo. What this installation does not have (ZooKeeper, container sets, constructors)
+ * is there and empty: clients expect the fields.
  */
 #include "coordinator/views/platform_view.h"
 

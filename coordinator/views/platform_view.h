@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The installation at a glance: PlatformInfo with counts by zone. Reads the registry, decides nothing. */
+/* The installation at a glance: PlatformInfo with counts by zone. Reads the registry, decides
+ * nothing. */
 #ifndef COORDINATOR_PLATFORM_VIEW_H
 #define COORDINATOR_PLATFORM_VIEW_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runners as the platform API shows them: RunnerInfo, RunnerOverview. Reads the registry, decides nothing. */
+/* Runners as the platform API shows them: RunnerInfo, RunnerOverview. Reads the registry,
+ * decides nothing. */
 #ifndef COORDINATOR_RUNNER_VIEW_H
 #define COORDINATOR_RUNNER_VIEW_H
 

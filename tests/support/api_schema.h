@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Holds JSON to a definition of the official API (an OpenAPI 2 file): required members, types, int32, enumerations. The file
- * is not part of the project: $ECE_API_SLICE names it, or it lies beside the repository; without it a case skips itself.
+ * Holds JSON to a definition of the official API (an OpenAPI 2 file): required members, types,
+ * int32, enumerations. The file is not part of the project: $ECE_API_SLICE names it, or it lies
+ * beside the repository; without it a case skips itself.
  */
 #ifndef TESTS_SUPPORT_API_SCHEMA_H
 #define TESTS_SUPPORT_API_SCHEMA_H

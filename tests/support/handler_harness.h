@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The coordinator's routes without a network: requests go through the real router, authentication of hosts and handlers into a
- * registry, tokens and audit over a store in memory; what comes back is read as a client reads it. Users are not asked for a
- * password: whoever comes is the user admin.
+ * The coordinator's routes without a network: requests go through the real router,
+ * authentication of hosts and handlers into a registry, tokens and audit over a store in
+ * memory; what comes back is read as a client reads it. Users are not asked for a password:
+ * whoever comes is the user admin.
  */
 #ifndef TESTS_SUPPORT_HANDLER_HARNESS_H
 #define TESTS_SUPPORT_HANDLER_HARNESS_H
@@ -139,7 +140,8 @@ static inline void handler_add_header_(struct exchange *exchange, const char *na
         0);
 }
 
-/* The request arrives and is answered, or parked. handler_receive() or handler_hang_up() comes next. */
+/* The request arrives and is answered, or parked. handler_receive() or handler_hang_up() comes
+ * next. */
 static inline struct exchange *handler_send(struct handler_harness *harness,
                                             const struct handler_request *request)
 {
@@ -224,7 +226,8 @@ static inline const json_t *handler_expect_ok(const struct handler_harness *harn
     return harness->json;
 }
 
-/* [TP-3]: the last reply is a refusal with this code, in its body and its header, and a message that says @words. */
+/* [TP-3]: the last reply is a refusal with this code, in its body and its header, and a message
+ * that says @words. */
 static inline void handler_expect_error(const struct handler_harness *harness, int status,
                                         const char *code, const char *words)
 {

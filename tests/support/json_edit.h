@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes a good JSON document and breaks one place in it, so that a test lists only what is wrong. */
+/* Takes a good JSON document and breaks one place in it, so that a test lists only what is
+ * wrong. */
 #ifndef TESTS_SUPPORT_JSON_EDIT_H
 #define TESTS_SUPPORT_JSON_EDIT_H
 
@@ -9,8 +10,9 @@
 #include <string.h>
 
 /*
- * Set the member at @path ("report.memory.total", "coordinators.0") of @json to the JSON @value; a NULL @value removes
- * it. The parents must be there. False when they are not, or @value is no JSON.
+ * Set the member at @path ("report.memory.total", "coordinators.0") of @json to the JSON
+ * @value; a NULL @value removes it. The parents must be there. False when they are not, or
+ * @value is no JSON.
  */
 static inline bool json_edit(json_t *json, const char *path, const char *value)
 {

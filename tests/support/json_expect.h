@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a JSON document must say at a path ("status.health_checks.has_instances", "zones.0.zone_id"). For cmocka tests. */
+/* What a JSON document must say at a path ("status.health_checks.has_instances",
+ * "zones.0.zone_id"). For cmocka tests. */
 #ifndef TESTS_SUPPORT_JSON_EXPECT_H
 #define TESTS_SUPPORT_JSON_EXPECT_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The entries are a sorted array, the queue a list; 10,000 of each are enough for any test here. */
+/* The entries are a sorted array, the queue a list; 10,000 of each are enough for any test
+ * here. */
 #include "tests/support/memory_store.h"
 
 #include "common/base/compiler.h"

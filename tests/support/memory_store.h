@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A store in memory, for tests of what writes to one: conditions, revisions and watches as store.h promises them. It has no
- * loop: nothing is written and nobody is called before memory_store_step() or memory_store_run() (or store_close, which runs
- * what is queued and calls back at once).
+ * A store in memory, for tests of what writes to one: conditions, revisions and watches as
+ * store.h promises them. It has no loop: nothing is written and nobody is called before
+ * memory_store_step() or memory_store_run() (or store_close, which runs what is queued and
+ * calls back at once).
  */
 #ifndef TESTS_SUPPORT_MEMORY_STORE_H
 #define TESTS_SUPPORT_MEMORY_STORE_H
@@ -64,7 +65,8 @@ static inline void memory_store_fail(struct memory_store *memory, size_t count)
     memory->fail_next = count;
 }
 
-/** The next @count transactions that are executed are STORE_CONFLICT, whatever their conditions. */
+/** The next @count transactions that are executed are STORE_CONFLICT, whatever their
+ * conditions. */
 static inline void memory_store_conflict(struct memory_store *memory, size_t count)
 {
     memory->conflict_next = count;
@@ -88,13 +90,14 @@ static inline size_t memory_store_queued(const struct memory_store *memory)
     return memory->queued;
 }
 
-/** Another writer: a transaction of one operation (@text NULL = delete), executed at once, with the watchers told. Returns
- * its revision. */
+/** Another writer: a transaction of one operation (@text NULL = delete), executed at once, with
+ * the watchers told. Returns its revision. */
 uint64_t memory_store_put(struct memory_store *memory, const char *key, const char *text);
 /** The value of @key as text; NULL when there is none. Borrowed until the next change. */
 const char *memory_store_get(const struct memory_store *memory, const char *key);
 
-/** Forget the watchers, as a coordinator that stopped; the entries stay. Nothing may be queued. */
+/** Forget the watchers, as a coordinator that stopped; the entries stay. Nothing may be queued.
+ */
 void memory_store_detach(struct memory_store *memory);
 
 void memory_store_free(struct memory_store *memory);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A registry over a store in memory and a clock that the test moves. What it reports is written into one journal, so that
- * order can be compared as a whole: "enrolled h1; connected h1; disconnected h1 (lease ended); ".
+ * A registry over a store in memory and a clock that the test moves. What it reports is written
+ * into one journal, so that order can be compared as a whole: "enrolled h1; connected h1;
+ * disconnected h1 (lease ended); ".
  */
 #ifndef TESTS_SUPPORT_REGISTRY_HARNESS_H
 #define TESTS_SUPPORT_REGISTRY_HARNESS_H

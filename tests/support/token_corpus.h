@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tests/data/tokens/corpus.json for C tests: rows by name or one after the other. make_corpus.py there says what the fields
- * mean. Everything aborts the test program when the corpus is unreadable: no test can then say anything.
+ * tests/data/tokens/corpus.json for C tests: rows by name or one after the other.
+ * make_corpus.py there says what the fields mean. Everything aborts the test program when the
+ * corpus is unreadable: no test can then say anything.
  */
 #ifndef TESTS_SUPPORT_TOKEN_CORPUS_H
 #define TESTS_SUPPORT_TOKEN_CORPUS_H

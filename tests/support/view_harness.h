@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A registry with runners to be looked at: what tests of views add to the registry's harness. */
+/* A registry with runners to be looked at: what tests of views add to the registry's harness.
+ */
 #ifndef TESTS_SUPPORT_VIEW_HARNESS_H
 #define TESTS_SUPPORT_VIEW_HARNESS_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every message of docs/protocol.md behind one face: how it looks, and a way through its decoder and encoder. */
+/* Every message of docs/protocol.md behind one face: how it looks, and a way through its
+ * decoder and encoder. */
 #ifndef TESTS_SUPPORT_WIRE_SAMPLES_H
 #define TESTS_SUPPORT_WIRE_SAMPLES_H
 

@@ -96,7 +96,8 @@ static void reply_late(uv_timer_t *timer)
     uv_close((uv_handle_t *)timer, free_later);
 }
 
-/* GET /later?ms=N: the reply comes N ms later, whatever happened to the client and the server. */
+/* GET /later?ms=N: the reply comes N ms later, whatever happened to the client and the server.
+ */
 static void later(struct exchange *exchange, void *context)
 {
     struct fixture *fixture = context;

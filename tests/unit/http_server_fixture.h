@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A real server on 127.0.0.1 in the test's own loop, with a few handlers, and scripts that play its clients on a thread.
- * Asserts stand in the test (its thread runs the loop); a script only fills in what it saw.
+ * A real server on 127.0.0.1 in the test's own loop, with a few handlers, and scripts that play
+ * its clients on a thread. Asserts stand in the test (its thread runs the loop); a script only
+ * fills in what it saw.
  */
 #ifndef TESTS_HTTP_SERVER_FIXTURE_H
 #define TESTS_HTTP_SERVER_FIXTURE_H
@@ -59,8 +60,8 @@ int run_http_server_hostile_cases(void);
 int run_http_server_deadline_cases(void);
 int run_http_server_life_cases(void);
 
-/** Of every case: certificates and loop; no server yet. The teardown stops the server if the test
- * did not, and fails if anything is left on the loop. */
+/** Of every case: certificates and loop; no server yet. The teardown stops the server if the
+ * test did not, and fails if anything is left on the loop. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every pair of state and event against a table that was written from docs/protocol.md, ST, and not from the code. */
+/* Every pair of state and event against a table that was written from docs/protocol.md, ST, and
+ * not from the code. */
 #include "agent/agent_state.h"
 
 #include <setjmp.h>

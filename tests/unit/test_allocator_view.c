@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Allocators as clients of the platform API see them: every field there, of its type and never null, and nothing but the truth. */
+/* Allocators as clients of the platform API see them: every field there, of its type and never
+ * null, and nothing but the truth. */
 #include "coordinator/views/allocator_view.h"
 
 #include "tests/support/view_harness.h"

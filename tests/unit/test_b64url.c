@@ -92,7 +92,8 @@ static void refuses_what_it_would_not_have_written(void **state)
     }
 }
 
-/* Of the 64 texts of two characters that begin alike, only those with clean last bits decode, each to its own byte. */
+/* Of the 64 texts of two characters that begin alike, only those with clean last bits decode,
+ * each to its own byte. */
 static void two_texts_never_stand_for_one_byte(void **state)
 {
     (void)state;

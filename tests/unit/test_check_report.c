@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The report of `ece-agent check`: what is printed, what is JSON, and what counts as a failure. */
+/* The report of `ece-agent check`: what is printed, what is JSON, and what counts as a failure.
+ */
 #include "agent/check/check_report.h"
 #include "common/codec/json.h"
 

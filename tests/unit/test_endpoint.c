@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses of coordinators in all the spellings that people use, and in those that must not pass. */
+/* Addresses of coordinators in all the spellings that people use, and in those that must not
+ * pass. */
 #include "common/base/endpoint.h"
 
 #include <setjmp.h>

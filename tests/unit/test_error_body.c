@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The body of a refusal: ours is written and read; what others send is told apart or made harmless. */
+/* The body of a refusal: ours is written and read; what others send is told apart or made
+ * harmless. */
 #include "common/codec/json.h"
 #include "common/wire/error_body.h"
 #include "common/wire/protocol.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The coordinator's routes: who may use which, the fleet as it is read, and the two that watch the process. */
+/* The coordinator's routes: who may use which, the fleet as it is read, and the two that watch
+ * the process. */
 #include "tests/support/handler_harness.h"
 #include "tests/unit/handlers_cases.h"
 

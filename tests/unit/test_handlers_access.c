@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hosts that have joined, over HTTP: access tokens, heartbeats, goodbye and leave. What counts as a beat is test_registry_beat.c's. */
+/* Hosts that have joined, over HTTP: access tokens, heartbeats, goodbye and leave. What counts
+ * as a beat is test_registry_beat.c's. */
 #include "tests/support/handler_host.h"
 #include "tests/support/json_edit.h"
 #include "tests/unit/handlers_cases.h"
@@ -204,12 +205,24 @@ static void a_clone_is_told_how_long_to_wait_and_the_live_session_who_it_is(void
     json_expect_text(handler_expect_ok(harness), "conflict.host_ip", HANDLER_PEER);
 }
 
+static void expect_dead_access_token(struct handler_harness *harness,
+                                     const struct handler_host *host, const char *words)
+{
+    static const char *const uris[] = {WIRE_PATH_HEARTBEAT, WIRE_PATH_GOODBYE, WIRE_PATH_LEAVE};
+    auto_json *json = json_pack("{s:i, s:s, s:i, s:i}", "protocol", 1, "session", SESSION_A,
+                                "seq", 2, "steering", 0);
+    for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
+        (void)host_post(harness, uris[i], host->access_token, json);
+        handler_expect_error(harness, 401, WIRE_E_ACCESS_TOKEN, words);
+    }
+}
+
 /* [AC-4] */
 static void the_access_token_of_a_deleted_runner_is_dead_at_once(void **state)
 {
     struct handler_harness *harness = harness_of(state);
-    static const char *const uris[] = {WIRE_PATH_HEARTBEAT, WIRE_PATH_GOODBYE, WIRE_PATH_LEAVE};
     CLEANUP(host_fini) struct handler_host host;
+    CLEANUP(host_fini) struct handler_host other;
     struct err err;
     host_join(harness, &host, "h1");
     assert_int_equal(host_beat(harness, &host, SESSION_A, 1), 200);
@@ -218,20 +231,14 @@ static void the_access_token_of_a_deleted_runner_is_dead_at_once(void **state)
                      0);
     (void)memory_store_run(harness->base->memory);
 
-    for (size_t i = 0; i < ARRAY_LEN(uris); i++) {
-        auto_json *json = json_pack("{s:i, s:s, s:i, s:i}", "protocol", 1, "session", SESSION_A,
-                                    "seq", 2, "steering", 0);
-        (void)host_post(harness, uris[i], host.access_token, json);
-        handler_expect_error(harness, 401, WIRE_E_ACCESS_TOKEN, "h1 was removed");
-    }
+    expect_dead_access_token(harness, &host, "h1 was removed");
     (void)ask_access(harness, &host, 0); /* [AC-5] */
     handler_expect_error(harness, 403, WIRE_E_RUNNER_UNKNOWN, "no runner h1");
 
-    /* The id in other hands: the dead token does not revive. */
-    CLEANUP(host_fini) struct handler_host other;
+    /* The id in other hands: who had it can neither beat for the new one nor remove it. */
     host_join(harness, &other, "h1");
-    (void)host_beat(harness, &host, SESSION_A, 2);
-    handler_expect_error(harness, 401, WIRE_E_ACCESS_TOKEN, "h1");
+    expect_dead_access_token(harness, &host, "belongs to another host");
+    assert_int_equal(host_beat(harness, &other, SESSION_A, 1), 200);
 }
 
 /* [LV-5] */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Joining over HTTP: the CA certificate, what enrolling answers and refuses, and the pre-flight question. */
+/* Joining over HTTP: the CA certificate, what enrolling answers and refuses, and the pre-flight
+ * question. */
 #include "tests/support/handler_host.h"
 #include "tests/support/json_edit.h"
 #include "tests/unit/handlers_cases.h"

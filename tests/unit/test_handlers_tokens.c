@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Enrollment tokens over the platform API: what may be asked for, and that nothing is answered before it is durable. */
+/* Enrollment tokens over the platform API: what may be asked for, and that nothing is answered
+ * before it is durable. */
 #include "tests/support/handler_harness.h"
 #include "tests/unit/handlers_cases.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The HTTPS server with clients that behave: requests, replies, connections that are kept, certificates. */
+/* The HTTPS server with clients that behave: requests, replies, connections that are kept,
+ * certificates. */
 #include "tests/unit/http_server_fixture.h"
 
 #include <setjmp.h>

@@ -149,7 +149,8 @@ static void check(int result, bool is_good, const struct err *err, const char *p
     }
 }
 
-/* [TP-1] [TP-2] One document, every reader, every wrong type: the message begins with the path. */
+/* [TP-1] [TP-2] One document, every reader, every wrong type: the message begins with the path.
+ */
 static void a_wrong_type_is_refused_with_its_path(void **state)
 {
     (void)state;

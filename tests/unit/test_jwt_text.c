@@ -112,7 +112,8 @@ static void an_assertion_is_verified_as_written_in_the_corpus(void **state)
     }
 }
 
-/* An access token checks form by its HS256 rules; an assertion is peeked at for its issuer, before the key is known. */
+/* An access token checks form by its HS256 rules; an assertion is peeked at for its issuer,
+ * before the key is known. */
 static void a_text_is_read_only_as_the_algorithm_that_was_asked_for(void **state)
 {
     const struct token_corpus *corpus = *state;
@@ -282,7 +283,8 @@ static void what_a_new_host_key_signed_only_its_public_half_verifies(void **stat
     free(other_public);
 }
 
-/* r and s with a leading zero byte come once in 128 signatures each and must keep their width. */
+/* r and s with a leading zero byte come once in 128 signatures each and must keep their width.
+ */
 static void short_numbers_in_a_signature_keep_their_width(void **state)
 {
     const struct token_corpus *corpus = *state;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* [EN-1] [EN-2] P-256 and nothing else, and one identity for each key whatever text it came in. */
+/* [EN-1] [EN-2] P-256 and nothing else, and one identity for each key whatever text it came in.
+ */
 #include "common/codec/keys.h"
 
 #include "common/codec/ossl.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The messages of docs/protocol.md: each sample is read and written back byte for byte, and each field is broken in turn.
+ * The messages of docs/protocol.md: each sample is read and written back byte for byte, and
+ * each field is broken in turn.
  */
 #include "common/codec/json.h"
 #include "tests/support/json_edit.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options from all their sources: who wins, what is refused and where the message points, and the help they make. */
+/* Options from all their sources: who wins, what is refused and where the message points, and
+ * the help they make. */
 #include "common/base/opts.h"
 #include "common/base/parse.h"
 #include "tests/support/tmpdir.h"

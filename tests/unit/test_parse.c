@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text into values: every rule at its bound and one step past it, and texts that were made to deceive. */
+/* Text into values: every rule at its bound and one step past it, and texts that were made to
+ * deceive. */
 #include "common/base/parse.h"
 
 #include <setjmp.h>

@@ -109,9 +109,8 @@ static void an_empty_installation_has_every_field_and_is_healthy(void **state)
 }
 
 /*
- * za: one connected and empty, one connected with two instances, one dead with an instance
- * zb: one dead and empty
- * zc: a proxy only
+ * za: one connected and empty, one connected with two instances, one dead with an instance, a
+ * proxy only zb: one dead and empty zc: a proxy only
  */
 static void join_fleet(struct registry_harness *harness)
 {
@@ -138,6 +137,9 @@ static void join_fleet(struct registry_harness *harness)
     view_goodbye(harness, "b1", 'd');
     view_connect(harness,
                  (struct enrolment){.id = "c1", .key = 'e', .roles = ROLE_PROXY, .zone = "zc"},
+                 NULL, 0);
+    view_connect(harness,
+                 (struct enrolment){.id = "c2", .key = '1', .roles = ROLE_PROXY, .zone = "za"},
                  NULL, 0);
 }
 
@@ -176,8 +178,8 @@ static void all_runners_count_and_only_allocators_offer_capacity(void **state)
     join_fleet(harness);
 
     auto_json *json = view_of(harness);
-    json_expect_integer(json, RUNNERS "total_runners", 5);
-    json_expect_integer(json, RUNNERS "connected_runners", 3);
+    json_expect_integer(json, RUNNERS "total_runners", 6);
+    json_expect_integer(json, RUNNERS "connected_runners", 4);
     json_expect_integer(json, RUNNERS "connected_capacity", 22000);
     json_expect_integer(json, RUNNERS "max_available_capacity", 10000);
     json_expect_bool(json, RUNNERS "healthy", false);
@@ -197,10 +199,10 @@ static void as_many_runners_are_healthy_as_their_list_shows(void **state)
     for (size_t i = 0; i < json_array_size(runners); i++) {
         healthy += json_is_true(json_at(json_array_get(runners, i), "healthy")) ? 1 : 0;
     }
-    assert_int_equal(healthy, 3); /* a1, a2, c1 */
+    assert_int_equal(healthy, 4); /* a1, a2, c1, c2 */
     auto_json *json = view_of(harness);
     json_expect_integer(json, RUNNERS "healthy_runners", healthy);
-    json_expect_integer(json, RUNNERS "connected_runners", 4);
+    json_expect_integer(json, RUNNERS "connected_runners", 5);
 }
 
 /* [CL-3] */

@@ -104,7 +104,8 @@ static void close_both(struct registry_harness *harness, struct store_harness *f
     harness->registry = NULL;
 }
 
-/* [EN-4], [LV-3], [LE-1] over the real store: what it calls back when, and what is in the file after. */
+/* [EN-4], [LV-3], [LE-1] over the real store: what it calls back when, and what is in the file
+ * after. */
 static void a_file_brings_the_runners_back_as_they_were(void **state)
 {
     const struct tmpdir *dir = *state;
@@ -142,7 +143,8 @@ static void a_file_brings_the_runners_back_as_they_were(void **state)
     harness_free(harness);
 }
 
-/* What the fleet is filled with: a record that another coordinator wrote, with a key of its own. */
+/* What the fleet is filled with: a record that another coordinator wrote, with a key of its
+ * own. */
 static void put_runner(struct registry_harness *harness, unsigned number)
 {
     struct runner_record record = {.public_key_pem = strdup("PEM"), .roles = ROLE_ALLOCATOR};

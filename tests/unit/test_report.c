@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The report: what one side says the other understands, and nothing that is out of bounds gets through. */
+/* The report: what one side says the other understands, and nothing that is out of bounds gets
+ * through. */
 #include "common/codec/json.h"
 #include "common/wire/report.h"
 #include "tests/support/json_edit.h"

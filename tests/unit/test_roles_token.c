@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a host can tell of a roles token: the whole corpus of hostile ones, the claims, the sources. */
+/* What a host can tell of a roles token: the whole corpus of hostile ones, the claims, the
+ * sources. */
 #include "agent/join/roles_token.h"
 
 #include "common/base/fs.h"
@@ -14,7 +15,8 @@
 
 #include <cmocka.h>
 
-/* Rows whose form holds and whose claims do not: the rest follow the corpus's own verdict for jwt_peek. */
+/* Rows whose form holds and whose claims do not: the rest follow the corpus's own verdict for
+ * jwt_peek. */
 static const struct {
     const char *name;
     const char *what; /* in the message; NULL = accepted */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From method and path to a handler: which paths are ours, which only look like it, and who is let through. */
+/* From method and path to a handler: which paths are ours, which only look like it, and who is
+ * let through. */
 #include "coordinator/http/router.h"
 
 #include <setjmp.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the store keeps of a runner comes back as it was, and what is damaged is not taken for a runner. */
+/* What the store keeps of a runner comes back as it was, and what is damaged is not taken for a
+ * runner. */
 #include "coordinator/registry/runner.h"
 
 #include "common/base/compiler.h"

@@ -70,7 +70,8 @@ static void every_field_is_there_and_says_what_the_host_reported(void **state)
     json_expect_text(json, "build_info.version", "2.0.0");
     json_expect_count(json, "tags", 2);
     json_expect_text(json, "tags.SSD", "true");
-    /* As in ECE a runner has a zone, an allocator a zone_id; and the capacity is the allocator's. */
+    /* As in ECE a runner has a zone, an allocator a zone_id; and the capacity is the
+     * allocator's. */
     assert_null(json_at(json, "zone_id"));
     assert_null(json_at(json, "capacity"));
 }

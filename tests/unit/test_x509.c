@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* [TR-2] [TR-3] The installation's certificates stand before OpenSSL's own verification, and a host reads no foreign one as
- * its CA. */
+/* [TR-2] [TR-3] The installation's certificates stand before OpenSSL's own verification, and a
+ * host reads no foreign one as its CA. */
 #include "common/codec/x509.h"
 
 #include "common/codec/ossl.h"
@@ -69,7 +69,8 @@ static X509 *read_pem(const char *pem)
     return cert;
 }
 
-/* X509_verify_cert's verdict on @pem under @ca_pem alone, as a TLS client would ask at that time. */
+/* X509_verify_cert's verdict on @pem under @ca_pem alone, as a TLS client would ask at that
+ * time. */
 static int verdict(const char *pem, const char *ca_pem, int64_t at_s)
 {
     auto_x509 *cert = read_pem(pem);
