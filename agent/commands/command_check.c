@@ -157,6 +157,10 @@ int command_check(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets that the peer has closed */
     int rc = commands_read_options(argc, argv, &options, &err);
+    if (rc < 0 && err.code == ERR_USAGE) {
+        (void)fprintf(stderr, "ece-agent check: %s\n", err.message);
+        return err_exit_status(err.code);
+    }
     check_config_valid(&report, &options, rc < 0 ? err.message : NULL);
     if (rc == 0) {
         outcome = check_all(&report, &options);
