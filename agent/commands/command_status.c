@@ -87,10 +87,11 @@ static void print_line(const struct finding *finding, uint64_t now_ms)
     }
     status_record_line(record, line);
     if (finding->is_connected) {
-        (void)printf("%s (%.0f s ago), lease %.0f s left%s\n", line,
-                     seconds(now_ms - record->last_beat_ms),
-                     seconds(record->lease_end_ms - now_ms),
-                     record->skew_ms != 0 ? ", clocks differ (below)" : "");
+        char since[25];
+        clock_format_utc(record->since_wall_ms, since);
+        (void)printf("%s (%.0f s ago), since %s, lease %.0f s left, clock skew %.0f s\n", line,
+                     seconds(now_ms - record->last_beat_ms), since,
+                     seconds(record->lease_end_ms - now_ms), (double)record->skew_ms / 1000);
     } else {
         (void)printf("%s\n", line);
     }
