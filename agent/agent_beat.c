@@ -158,17 +158,23 @@ void agent_beat(struct agent *agent)
     }
 }
 
-/* The installation's own list replaces ours; none said = keep what works. */
-static bool follow_coordinators(struct identity *identity, const struct endpoint_list *wanted)
+/* The installation's own list comes first, what the operator configured stays behind it; none
+ * said = keep what works. */
+static bool follow_coordinators(struct agent *agent, const struct endpoint_list *told)
 {
-    bool is_same = wanted->count == identity->coordinators.count;
-    for (size_t i = 0; is_same && i < wanted->count; i++) {
-        is_same = endpoint_equal(&wanted->items[i], &identity->coordinators.items[i]);
+    struct endpoint_list *known = &agent->identity.coordinators;
+    struct endpoint_list wanted = *told;
+    for (size_t i = 0; i < agent->options->coordinators.count; i++) {
+        endpoint_list_add(&wanted, &agent->options->coordinators.items[i]);
     }
-    if (wanted->count == 0 || is_same) {
+    bool is_same = wanted.count == known->count;
+    for (size_t i = 0; is_same && i < wanted.count; i++) {
+        is_same = endpoint_equal(&wanted.items[i], &known->items[i]);
+    }
+    if (told->count == 0 || is_same) {
         return false;
     }
-    identity->coordinators = *wanted;
+    *known = wanted;
     return true;
 }
 
@@ -194,7 +200,8 @@ static void follow_steering(struct agent *agent, const struct wire_steering *ste
     identity->roles = steering->roles;
     agent->maintenance_mode = steering->maintenance_mode;
     agent->settings_capacity_mb = steering->capacity_mb;
-    if (is_changed || follow_coordinators(identity, &steering->coordinators)) {
+    bool has_moved = follow_coordinators(agent, &steering->coordinators);
+    if (is_changed || has_moved) {
         agent_save_identity(agent);
         agent_refresh_endpoints(agent);
     }

@@ -102,7 +102,7 @@ int field_want_u32(const json_t *object, const char *path, const char *key, uint
                    struct err *err)
 {
     uint64_t value = *ret;
-    if (json_want_u64(object, path, key, UINT32_MAX, &value, err) < 0) {
+    if (json_want_u64(object, path, key, INT32_MAX, &value, err) < 0) {
         return -1;
     }
     *ret = (uint32_t)value;
@@ -113,7 +113,7 @@ int field_need_u32(const json_t *object, const char *path, const char *key, uint
                    struct err *err)
 {
     uint64_t value = 0;
-    if (json_need_u64(object, path, key, UINT32_MAX, &value, err) < 0) {
+    if (json_need_u64(object, path, key, INT32_MAX, &value, err) < 0) {
         return -1;
     }
     *ret = (uint32_t)value;

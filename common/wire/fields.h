@@ -39,6 +39,7 @@ typedef int field_check_fn(const char *value, struct err *err);
 int field_need_checked(const json_t *object, const char *key, field_check_fn *check, char *ret,
                        size_t size, struct err *err) MUST_CHECK;
 
+/** An integer within [0, 2^31 - 1]: what the int32 of the platform API can show. */
 int field_need_u32(const json_t *object, const char *path, const char *key, uint32_t *ret,
                    struct err *err) MUST_CHECK;
 int field_want_u32(const json_t *object, const char *path, const char *key, uint32_t *ret,

@@ -30,8 +30,9 @@ enum {
 #define WIRE_PATH_LEAVE "/agent/v1/leave"
 #define WIRE_PATH_RUNNER_IDS "/agent/v1/runner-ids/" /* + id: is it free? */
 
-#define WIRE_GRANT_JWT_BEARER "urn:ietf:params:oauth:grant-type:jwt-bearer" /* RFC 7523, 2.1   \
-                                                                             */
+#define WIRE_GRANT_JWT_BEARER                                                                  \
+    "urn:ietf:params:oauth:grant-type:jwt-bearer" /* RFC 7523, 2.1                             \
+                                                   */
 
 /* Codes of the agent's routes. */
 #define WIRE_E_TOKEN_INVALID "agent.roles_token_invalid"
@@ -40,7 +41,8 @@ enum {
 #define WIRE_E_ROLES_NOT_PERMITTED "agent.roles_not_permitted"
 #define WIRE_E_RUNNER_ID_TAKEN "agent.runner_id_taken"
 #define WIRE_E_ASSERTION_INVALID "agent.assertion_invalid"
-#define WIRE_E_ASSERTION_TIME "agent.assertion_time" /* the Date header says what time it is   \
+#define WIRE_E_ASSERTION_TIME                                                                  \
+    "agent.assertion_time"                           /* the Date header says what time it is   \
                                                       */
 #define WIRE_E_RUNNER_UNKNOWN "agent.runner_unknown" /* deleted, or never enrolled */
 #define WIRE_E_ACCESS_TOKEN "agent.access_token_invalid"

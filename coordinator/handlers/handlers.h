@@ -41,6 +41,9 @@ extern const size_t handlers_route_count;
 void handlers_authenticate(struct exchange *exchange, enum access access, granted_fn *granted,
                            void *userdata, void *context);
 
+/** 503 with Retry-After: nothing was changed, try again. */
+void handlers_reply_unavailable(struct exchange *exchange, const char *what);
+
 /* handlers_agent.c: docs/protocol.md */
 handler_fn handle_agent_ca;
 handler_fn handle_agent_enroll;

@@ -2,6 +2,7 @@
 /* The hosts' side of the coordinator: docs/protocol.md, requirement by requirement. */
 #include "coordinator/handlers/handlers.h"
 
+#include "common/base/parse.h"
 #include "common/codec/json.h"
 #include "common/codec/jwt_text.h"
 #include "common/codec/keys.h"
@@ -31,12 +32,6 @@ static void reply_malformed(struct exchange *exchange, const struct err *err)
     exchange_reply_error(exchange, 400, WIRE_E_REQUEST, "%s", err->message);
 }
 
-static void reply_unavailable(struct exchange *exchange, const char *what)
-{
-    exchange_set_header(exchange, "Retry-After", "5");
-    exchange_reply_error(exchange, 503, "root.unavailable", "%s", what);
-}
-
 void handle_agent_ca(struct exchange *exchange, void *context)
 {
     const struct handlers *handlers = context;
@@ -46,10 +41,12 @@ void handle_agent_ca(struct exchange *exchange, void *context)
     exchange_reply_compact(exchange, 200, wire_ca_to_json(&ca));
 }
 
-/* The assertion's verdict as a reply. True when it is good. */
+/* The assertion's verdict as a reply. True when it is good. @is_registered: the key is the
+ * registered runner's, so that a signature by another one means that this host lost its runner
+ * id. */
 static bool accept_assertion(struct handlers *handlers, struct exchange *exchange,
                              const char *assertion, const char *runner_id,
-                             const char *public_key_pem)
+                             const char *public_key_pem, bool is_registered)
 {
     struct err why = {0};
     struct assertion_expected expected = {
@@ -66,9 +63,7 @@ static bool accept_assertion(struct handlers *handlers, struct exchange *exchang
         exchange_reply_error(exchange, 400, WIRE_E_ASSERTION_TIME, "%s", why.message);
         return false;
     case ASSERTION_INVALID:
-        if (why.code == ERR_REFUSED) {
-            /* Another key holds this runner id now: for this host it is as if it had been
-             * deleted. */
+        if (is_registered && why.code == ERR_REFUSED) {
             exchange_reply_error(exchange, 403, WIRE_E_RUNNER_UNKNOWN,
                                  "runner %s is registered with another host key", runner_id);
             return false;
@@ -77,7 +72,7 @@ static bool accept_assertion(struct handlers *handlers, struct exchange *exchang
     case ASSERTION_REPLAYED:
         break;
     case ASSERTION_BUSY:
-        reply_unavailable(exchange, why.message);
+        handlers_reply_unavailable(exchange, why.message);
         return false;
     }
     exchange_reply_error(exchange, 400, WIRE_E_ASSERTION_INVALID, "%s", why.message);
@@ -139,7 +134,7 @@ static void on_enrolled(const struct registry_enrolled *result, void *userdata)
     if (status == 200) {
         reply_enrolled(pending.handlers, pending.exchange, result->runner);
     } else if (status == 503) {
-        reply_unavailable(pending.exchange, result->message);
+        handlers_reply_unavailable(pending.exchange, result->message);
     } else {
         exchange_reply_error(pending.exchange, status,
                              status == 403 ? WIRE_E_ROLES_NOT_PERMITTED
@@ -161,12 +156,12 @@ static void enroll(struct handlers *handlers, struct exchange *exchange,
         return;
     }
     if (!accept_assertion(handlers, exchange, request->assertion, request->runner_id,
-                          public_key_pem)) {
+                          public_key_pem, false)) {
         return;
     }
     struct pending *pending = pending_new(handlers, exchange);
     if (pending == NULL) {
-        reply_unavailable(exchange, "no memory");
+        handlers_reply_unavailable(exchange, "no memory");
         return;
     }
     struct registry_enroll enrolment = {
@@ -200,6 +195,11 @@ void handle_agent_runner_id(struct exchange *exchange, void *context)
     const struct principal *principal = exchange_principal(exchange);
     const char *runner_id = exchange_param(exchange, "runner_id");
     char reason[REGISTRY_MESSAGE_BYTES];
+    struct err err = {0};
+    if (parse_runner_id(runner_id, &err) < 0) {
+        reply_malformed(exchange, &err);
+        return;
+    }
     enum enroll_outcome outcome = registry_would_enroll(handlers->registry, runner_id,
                                                         principal->roles_token.roles, reason);
     exchange_reply_compact(exchange, 200,
@@ -242,7 +242,7 @@ static void grant_access(struct handlers *handlers, struct exchange *exchange,
         return;
     }
     if (!accept_assertion(handlers, exchange, assertion, runner_id,
-                          runner->record.public_key_pem)) {
+                          runner->record.public_key_pem, true)) {
         return;
     }
     struct access_token_claims claims = {0};
@@ -353,8 +353,8 @@ static void on_left(const struct err *error, void *userdata)
     free(userdata);
     if (error != NULL) {
         log_warning(pending.handlers->log, "leave", "%s", error->message);
-        reply_unavailable(pending.exchange,
-                          "the runner was not removed: the store does not take writes");
+        handlers_reply_unavailable(
+            pending.exchange, "the runner was not removed: the store does not take writes");
         return;
     }
     exchange_reply_compact(pending.exchange, 200, json_object());
@@ -364,6 +364,11 @@ void handle_agent_leave(struct exchange *exchange, void *context)
 {
     struct handlers *handlers = context;
     struct err err = {0};
+    auto_json *json = NULL;
+    if (exchange_json(exchange, &json, &err) < 0) {
+        reply_malformed(exchange, &err);
+        return;
+    }
     const struct principal *principal = exchange_principal(exchange);
     const struct runner *runner =
         registry_find(handlers->registry, principal->runner.runner_id);
@@ -374,12 +379,12 @@ void handle_agent_leave(struct exchange *exchange, void *context)
     }
     struct pending *pending = pending_new(handlers, exchange);
     if (pending == NULL) {
-        reply_unavailable(exchange, "no memory");
+        handlers_reply_unavailable(exchange, "no memory");
         return;
     }
     if (registry_leave(handlers->registry, runner->record.id, NULL, on_left, pending, &err) <
         0) {
         free(pending);
-        reply_unavailable(exchange, err.message);
+        handlers_reply_unavailable(exchange, err.message);
     }
 }

@@ -37,9 +37,9 @@ static bool has_unserved_query(struct exchange *exchange)
                              "query parameter q is not served by this version");
         return true;
     }
-    if (sort != NULL && strcmp(sort, "allocator_id") != 0) {
+    if (sort != NULL && sort[0] != '\0' && strcmp(sort, "allocator_id") != 0) {
         exchange_reply_error(exchange, 400, "root.bad_request",
-                             "query parameter sort: this version sorts by allocator_id only");
+                             "query parameter sort: this version sorts by id only");
         return true;
     }
     return false;

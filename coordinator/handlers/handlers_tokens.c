@@ -38,8 +38,8 @@ static void on_committed(const struct store_result *result, void *userdata)
                              "the token was revoked by somebody else meanwhile");
         break;
     case STORE_FAILED:
-        exchange_reply_error(pending->exchange, 503, "root.unavailable",
-                             "nothing was changed: the store does not take writes");
+        handlers_reply_unavailable(pending->exchange,
+                                   "nothing was changed: the store does not take writes");
         break;
     }
     json_decref(pending->reply);
@@ -136,8 +136,8 @@ static void finish_create(struct handlers *handlers, struct exchange *exchange,
         return;
     }
     if (commit(handlers, exchange, change, &event, reply, &err) < 0) {
-        exchange_reply_error(exchange, 503, "root.unavailable", "no token was made: %s",
-                             err.message);
+        (void)err_wrap(&err, "no token was made");
+        handlers_reply_unavailable(exchange, err.message);
     }
 }
 
@@ -196,8 +196,8 @@ void handle_tokens_delete(struct exchange *exchange, void *context)
                                 .from = exchange_peer(exchange),
                                 .subject = change.id};
     if (commit(handlers, exchange, &change, &event, json_object(), &err) < 0) {
-        exchange_reply_error(exchange, 503, "root.unavailable", "the token was not deleted: %s",
-                             err.message);
+        (void)err_wrap(&err, "the token was not deleted");
+        handlers_reply_unavailable(exchange, err.message);
     }
     roles_token_change_fini(&change);
 }

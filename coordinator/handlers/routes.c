@@ -39,10 +39,3 @@ const struct route handlers_routes[] = {
 };
 
 const size_t handlers_route_count = ARRAY_LEN(handlers_routes);
-
-void handlers_authenticate(struct exchange *exchange, enum access access, granted_fn *granted,
-                           void *userdata, void *context)
-{
-    struct handlers *handlers = context;
-    auth_check(&handlers->auth, exchange, access, granted, userdata);
-}

@@ -66,7 +66,9 @@ static int make_socket(const union address *address, const char *text, uint16_t 
                            "ss -ltnp 'sport = :%u', or choose another port",
                            text, port, port);
         }
-        return err_set_errno(err, errno, "listen on %s port %u", text, port);
+        int rc = err_set_errno(err, errno, "listen on %s port %u", text, port);
+        err->code = err->code == ERR_IO ? ERR_CONNECT : err->code; /* no address of this host */
+        return rc;
     }
     *ret_fd = TAKE_FD(fd);
     return 0;

@@ -93,7 +93,7 @@ static void unknown_and_optional_fields_do_no_harm(void **state)
         {"software.commit", "\"\""},
         {"memory.source", NULL},
         {"memory.source", "null"},
-        {"memory.total", "4294967295"},
+        {"memory.total", "2147483647"},
         {"storage.total", "9223372036854775807"},
         {"skew_ms", "-9223372036854775808"},
         {"host_ip", "\"::1\""},
