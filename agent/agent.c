@@ -154,73 +154,6 @@ static void act(struct agent *agent)
     }
 }
 
-/* What belonged to the identity that was: requests under way, trust, access, what the
- * installation wanted. */
-static void drop_identity(struct agent *agent)
-{
-    uplink_cancel(agent->uplink);
-    trust_cancel(agent->trust);
-    agent->trust = NULL;
-    agent_forget_token(agent);
-    identity_fini(&agent->identity);
-    agent->has_identity = false;
-    secret_fini(&agent->access_token);
-    agent->heartbeat.steering = 0;
-    agent->settings_capacity_mb = 0;
-    agent->maintenance_mode = false;
-    agent->conflict_host_ip[0] = '\0';
-    uplink_distrust(agent->uplink);
-    http_client_drop_idle(agent->http);
-}
-
-/* The identity file is gone though we had one: `ece-agent leave` was here. */
-static void forget_identity(struct agent *agent)
-{
-    if (agent->identity.is_complete) {
-        (void)snprintf(agent->spent_token_id, sizeof agent->spent_token_id, "%s",
-                       agent->identity.token_id);
-    }
-    drop_identity(agent);
-    agent_enter(agent, AGENT_IDENTITY_GONE,
-                "this host has left the installation; a new roles token joins it again");
-}
-
-static bool is_same_identity(const struct identity *a, const struct identity *b)
-{
-    return strcmp(a->runner_id, b->runner_id) == 0 &&
-           strcmp(a->installation_id, b->installation_id) == 0 &&
-           secret_equal(a->private_key_pem.bytes, a->private_key_pem.len,
-                        b->private_key_pem.bytes, b->private_key_pem.len);
-}
-
-static int read_identity(struct agent *agent, struct err *err)
-{
-    enum identity_found found = IDENTITY_ABSENT;
-    struct identity identity = {0};
-    if (agent->identity_is_dirty) {
-        return 0; /* what we know is newer than what the disk took */
-    }
-    if (identity_load(agent->state_dir, &found, &identity, err) < 0) {
-        return -1;
-    }
-    if (found == IDENTITY_ABSENT) {
-        if (agent->has_identity) {
-            forget_identity(agent);
-        }
-        return 0;
-    }
-    if (agent->has_identity && is_same_identity(&agent->identity, &identity)) {
-        identity_fini(&identity);
-        return 0;
-    }
-    drop_identity(agent);
-    heartbeat_need_report(&agent->heartbeat);
-    agent->identity = identity;
-    agent->has_identity = true;
-    log_set_field(agent->env.log, "ECE_RUNNER_ID", identity.runner_id);
-    return uplink_trust(agent->uplink, identity.ca_pem, identity.installation_id, err);
-}
-
 static void warn_of_differences(const struct agent *agent)
 {
     const struct agent_options *options = agent->options;
@@ -320,7 +253,7 @@ int agent_start(struct agent **ret, const struct agent_environment *environment,
     backoff_init(&agent->backoff, AGENT_RETRY_BASE_MS, AGENT_RETRY_CAP_MS);
     heartbeat_init(&agent->heartbeat, agent->env.clock, agent->env.rng, agent_on_beat, agent);
     if (take_directories(agent, err) < 0 || start_uplink(agent, err) < 0 ||
-        read_identity(agent, err) < 0) {
+        agent_read_identity(agent, err) < 0) {
         abandon(agent);
         return -1;
     }
@@ -346,7 +279,7 @@ void agent_reload(struct agent *agent, struct agent_options *options)
     if (options != NULL) {
         agent->options = options;
     }
-    if (read_identity(agent, &err) < 0 ||
+    if (agent_read_identity(agent, &err) < 0 ||
         uplink_set_proxy(agent->uplink, agent->options->proxy, &err) < 0) {
         log_error(agent->env.log, "agent", "%s", err.message);
     }

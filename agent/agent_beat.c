@@ -29,19 +29,6 @@ void agent_set_access_token(struct agent *agent, const char *text, uint32_t expi
         clock_monotonic_ms(agent->env.clock) + (uint64_t)expires_in_s * 1000;
 }
 
-void agent_save_identity(struct agent *agent)
-{
-    struct err err = {0};
-    if (identity_store(agent->state_dir, &agent->identity, &err) == 0) {
-        agent->identity_is_dirty = false;
-        return;
-    }
-    if (!agent->identity_is_dirty) {
-        log_error(agent->env.log, "agent", "%s; tried again with each heartbeat", err.message);
-    }
-    agent->identity_is_dirty = true;
-}
-
 static void send_beat(struct agent *agent)
 {
     struct err err = {0};

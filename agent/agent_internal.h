@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the four files of the agent share: agent.c (life, states, what to do next), agent_join.c
- * (token to identity), agent_beat.c (access token and heartbeats), agent_report.c (what it says
- * of itself, upwards and to the status file). Nobody else includes it.
+ * What the files of the agent share: agent.c (life, states, what to do next), agent_identity.c
+ * (the identity in memory and on disk), agent_join.c (token to identity), agent_beat.c (access
+ * token and heartbeats), agent_report.c (what it says of itself, upwards and to the status
+ * file). Nobody else includes it.
  */
 #ifndef AGENT_AGENT_INTERNAL_H
 #define AGENT_AGENT_INTERNAL_H
@@ -97,6 +98,12 @@ void agent_watch_lease(struct agent *agent, uint64_t left_ms);
 /** Configured coordinators first, then those that the installation named. */
 void agent_refresh_endpoints(struct agent *agent);
 
+/* agent_identity.c */
+/** Look at the file: at the start, and whenever it may have changed. */
+int agent_read_identity(struct agent *agent, struct err *err) MUST_CHECK;
+/** Write what changed; a disk that refuses is tried again with each heartbeat. */
+void agent_save_identity(struct agent *agent);
+
 /* agent_join.c */
 void agent_join(struct agent *agent);
 /** True when a token other than the spent one can be read now. */
@@ -109,7 +116,6 @@ void agent_beat(struct agent *agent);
 /** What each heartbeat ends in; @userdata is the agent. */
 void agent_on_beat(const struct heartbeat_result *result, void *userdata);
 void agent_set_access_token(struct agent *agent, const char *text, uint32_t expires_in_s);
-void agent_save_identity(struct agent *agent);
 void agent_goodbye(struct agent *agent);
 /** agent.c: what agent_goodbye ends in. */
 void agent_close(struct agent *agent);

@@ -39,15 +39,6 @@ static int check_ip(const char *value, struct err *err)
     return parse_ip(value, canonical, err);
 }
 
-static int check_log_level(const char *value, struct err *err)
-{
-    enum log_level level = LOG_LEVEL_INFO;
-    return log_level_parse(value, &level)
-               ? 0
-               : err_set(err, ERR_INVALID,
-                         "\"%s\" is none of error, warning, notice, info, debug", value);
-}
-
 static int check_slice(const char *value, struct err *err)
 {
     size_t len = strlen(value);
@@ -169,7 +160,7 @@ const struct opt_spec agent_option_specs[] = {
      .arg = "LEVEL",
      .sources = OPT_ANYWHERE,
      .fallback = "info",
-     .check = check_log_level,
+     .check = log_level_check,
      .help = "error, warning, notice, info or debug"},
     {.name = "config",
      .arg = "FILE",

@@ -8,17 +8,16 @@
 
 #include "common/base/fs.h"
 #include "coordinator/auth/assertions.h"
+#include "coordinator/certificates.h"
 #include "coordinator/coordinator_events.h"
 #include "coordinator/handlers/handlers.h"
 #include "coordinator/http/http_server.h"
-#include "coordinator/installation/server_identity.h"
 #include "coordinator/store/store_sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    TLS_FILE_MAX = 256 * 1024,
     RENEWAL_LOOK_MS = 24 * 3600 * 1000,
     REQUEST_DEADLINE_MS = 10 * 1000,
     IDLE_TIMEOUT_MS = 120 * 1000, /* over three of the longest usual intervals */
@@ -43,7 +42,7 @@ struct coordinator {
     struct replay *replay;
     struct registry *registry;
     struct coordinator_events events;
-    struct server_identity server_identity;
+    struct certificates certificates;
     struct handlers handlers;
     struct router router;
     struct http_server *server;
@@ -91,83 +90,17 @@ static void on_connection_closed(uint64_t connection, void *userdata)
     }
 }
 
-/* Certificates. */
-
-static int make_server_identity(struct coordinator *coordinator, struct err *err)
-{
-    struct local_names names = {0};
-    const struct coordinator_options *options = coordinator->options;
-    if (local_names_collect(&names, coordinator->installation->internal_name,
-                            (const char *const *)options->external_names,
-                            options->n_external_names, err) < 0) {
-        return err_wrap(err, "find the names of this host");
-    }
-    struct server_identity fresh = {0};
-    int rc = server_identity_make(coordinator->installation, &names,
-                                  clock_wall_s(coordinator->env.clock), &fresh, err);
-    local_names_fini(&names);
-    if (rc < 0) {
-        return err_wrap(err, "make the server's certificate");
-    }
-    server_identity_fini(&coordinator->server_identity);
-    coordinator->server_identity = fresh;
-    return 0;
-}
-
 static void on_renewal(uv_timer_t *timer)
 {
     struct coordinator *coordinator = timer->data;
-    struct err err = {0};
-    if (!server_identity_is_due(&coordinator->server_identity,
-                                clock_wall_s(coordinator->env.clock))) {
-        return;
-    }
-    int rc = make_server_identity(coordinator, &err);
-    if (rc == 0) {
-        struct http_identity identity = {.cert_pem = coordinator->server_identity.cert_pem,
-                                         .key_pem = &coordinator->server_identity.key_pem};
-        rc = http_server_set_internal(coordinator->server, &identity, &err);
-    }
-    if (rc < 0) {
-        log_error(coordinator->env.log, "tls", "the server's certificate was not renewed: %s",
-                  err.message);
-    } else {
-        log_info(coordinator->env.log, "tls", "the server's certificate was renewed");
-    }
-}
-
-/* The operator's own, if there is one. Empty buffers otherwise. */
-static int read_operator_files(const struct coordinator *coordinator, struct buf *cert,
-                               struct secret *key, struct err *err)
-{
-    const struct coordinator_options *options = coordinator->options;
-    if (options->tls_cert == NULL) {
-        return 0;
-    }
-    auto_buf key_text = BUF_INIT(TLS_FILE_MAX);
-    if (fs_read(options->tls_cert, cert, err) < 0) {
-        return err_wrap(err, "--tls-cert");
-    }
-    int rc = fs_read(options->tls_key, &key_text, err);
-    if (rc == 0) {
-        rc = secret_copy(key, buf_text(&key_text), key_text.len, err);
-    }
-    buf_wipe(&key_text);
-    return rc < 0 ? err_wrap(err, "--tls-key") : 0;
+    certificates_renew(&coordinator->certificates, coordinator->server);
 }
 
 int coordinator_reload(struct coordinator *coordinator, struct err *err)
 {
-    auto_buf cert = BUF_INIT(TLS_FILE_MAX);
-    auto_secret key = {0};
-    if (coordinator->server == NULL || coordinator->options->tls_cert == NULL) {
-        return 0;
-    }
-    if (read_operator_files(coordinator, &cert, &key, err) < 0) {
-        return -1;
-    }
-    struct http_identity identity = {.cert_pem = buf_text(&cert), .key_pem = &key};
-    return http_server_set_external(coordinator->server, &identity, err);
+    return coordinator->server == NULL
+               ? 0
+               : certificates_reload(&coordinator->certificates, coordinator->server, err);
 }
 
 /* The end of every stop: all but the store is closed. */
@@ -181,7 +114,7 @@ static void free_coordinator(struct coordinator *coordinator)
     users_free(coordinator->users);
     audit_free(coordinator->audit);
     replay_free(coordinator->replay);
-    server_identity_fini(&coordinator->server_identity);
+    certificates_fini(&coordinator->certificates);
     installation_free(coordinator->installation);
     if (coordinator->listen_fd >= 0) {
         (void)close(coordinator->listen_fd);
@@ -245,7 +178,11 @@ static int open_parts(struct coordinator *coordinator, struct err *err)
         registry_open(&coordinator->registry, &registry, err) < 0) {
         return -1;
     }
-    return make_server_identity(coordinator, err);
+    coordinator->certificates = (struct certificates){.options = coordinator->options,
+                                                      .installation = coordinator->installation,
+                                                      .clock = env->clock,
+                                                      .log = env->log};
+    return certificates_open(&coordinator->certificates, err);
 }
 
 static void connect_handlers(struct coordinator *coordinator)
@@ -274,21 +211,15 @@ static void connect_handlers(struct coordinator *coordinator)
 
 static int start_server(struct coordinator *coordinator, struct err *err)
 {
-    auto_buf cert = BUF_INIT(TLS_FILE_MAX);
-    auto_secret key = {0};
-    if (read_operator_files(coordinator, &cert, &key, err) < 0) {
-        return -1;
-    }
     struct http_server_options options = {
         .loop = coordinator->env.loop,
         .clock = coordinator->env.clock,
         .log = coordinator->env.log,
         .router = &coordinator->router,
         .listen_fd = coordinator->listen_fd,
-        .internal = {.cert_pem = coordinator->server_identity.cert_pem,
-                     .key_pem = &coordinator->server_identity.key_pem},
+        .internal = certificates_internal(&coordinator->certificates),
         .internal_name = coordinator->installation->internal_name,
-        .external = {.cert_pem = cert.len > 0 ? buf_text(&cert) : NULL, .key_pem = &key},
+        .external = certificates_external(&coordinator->certificates),
         .request_deadline_ms = REQUEST_DEADLINE_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .park_deadline_ms = PARK_DEADLINE_MS,

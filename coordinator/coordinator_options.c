@@ -58,15 +58,6 @@ static int check_names(const char *value, struct err *err)
     return rc;
 }
 
-static int check_log_level(const char *value, struct err *err)
-{
-    enum log_level level = LOG_LEVEL_INFO;
-    return log_level_parse(value, &level)
-               ? 0
-               : err_set(err, ERR_INVALID,
-                         "\"%s\" is none of error, warning, notice, info, debug", value);
-}
-
 const struct opt_spec coordinator_option_specs[] = {
     {.name = "state-dir",
      .arg = "DIR",
@@ -108,7 +99,7 @@ const struct opt_spec coordinator_option_specs[] = {
      .arg = "LEVEL",
      .sources = OPT_ANYWHERE,
      .fallback = "info",
-     .check = check_log_level,
+     .check = log_level_check,
      .help = "error, warning, notice, info or debug"},
     {.name = "config",
      .arg = "FILE",

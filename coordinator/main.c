@@ -129,18 +129,6 @@ static int run(struct daemon *daemon)
     return daemon->has_failed ? -1 : 0;
 }
 
-static bool take_flag(int *argc, char **argv, const char *flag)
-{
-    for (int i = 1; i < *argc; i++) {
-        if (strcmp(argv[i], flag) == 0) {
-            memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof *argv);
-            (*argc)--;
-            return true;
-        }
-    }
-    return false;
-}
-
 static int fail(const struct err *err)
 {
     (void)fprintf(stderr, "ece-coordinator run: %s\n", err->message);
@@ -150,13 +138,13 @@ static int fail(const struct err *err)
 static int command_run(int argc, char **argv)
 {
     struct daemon daemon = {0};
-    if (take_flag(&argc, argv, "--help")) {
+    if (opts_take_flag(&argc, argv, "--help")) {
         (void)printf("Usage: ece-coordinator run [OPTION...]\n       ece-coordinator run "
                      "--check-config [OPTION...]\n\n");
         opts_print_help(stdout, coordinator_option_specs);
         return 0;
     }
-    bool check_only = take_flag(&argc, argv, "--check-config");
+    bool check_only = opts_take_flag(&argc, argv, "--check-config");
     if (coordinator_options_read(argc, argv, (const char *const *)environ, &daemon.options,
                                  &daemon.failure) < 0) {
         return fail(&daemon.failure);

@@ -150,8 +150,8 @@ int command_check(int argc, char **argv)
     struct agent_options options = {0};
     struct check_report report = CHECK_REPORT_INIT;
     enum check_network_outcome outcome = CHECK_NETWORK_OVER;
-    bool wants_json = commands_take_flag(&argc, argv, "--json");
-    if (commands_take_flag(&argc, argv, "--help")) {
+    bool wants_json = opts_take_flag(&argc, argv, "--json");
+    if (opts_take_flag(&argc, argv, "--help")) {
         print_help();
         return 0;
     }

@@ -192,8 +192,8 @@ int command_leave(int argc, char **argv)
     struct err err = {0};
     struct agent_options options;
     (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets that the peer has closed */
-    bool is_local = commands_take_flag(&argc, argv, "--local");
-    if (commands_take_flag(&argc, argv, "--help")) {
+    bool is_local = opts_take_flag(&argc, argv, "--local");
+    if (opts_take_flag(&argc, argv, "--help")) {
         (void)printf("Usage: ece-agent leave [--local] [--coordinator-host HOST] [--state-dir "
                      "DIR] [--config FILE]\n\n"
                      "Removes this runner from its installation and forgets the identity. "

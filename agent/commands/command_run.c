@@ -169,13 +169,13 @@ int command_run(int argc, char **argv)
 {
     struct err err = {0};
     struct daemon daemon = {0};
-    if (commands_take_flag(&argc, argv, "--help")) {
+    if (opts_take_flag(&argc, argv, "--help")) {
         (void)printf("Usage: ece-agent run [OPTION...]\n       ece-agent run --check-config "
                      "[OPTION...]\n\n");
         opts_print_help(stdout, agent_option_specs);
         return 0;
     }
-    bool check_only = commands_take_flag(&argc, argv, "--check-config");
+    bool check_only = opts_take_flag(&argc, argv, "--check-config");
     daemon.argc = argc;
     daemon.argv = argv;
     if (read_options(argc, argv, &daemon.options, &err) < 0) {

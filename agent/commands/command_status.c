@@ -158,8 +158,8 @@ int command_status(int argc, char **argv)
 {
     struct err err = {0};
     struct agent_options options;
-    bool wants_json = commands_take_flag(&argc, argv, "--json");
-    if (commands_take_flag(&argc, argv, "--help")) {
+    bool wants_json = opts_take_flag(&argc, argv, "--json");
+    if (opts_take_flag(&argc, argv, "--help")) {
         (void)printf("Usage: ece-agent status [--json] [--state-dir DIR] [--runtime-dir DIR] "
                      "[--config FILE]\n\n"
                      "Exit status: 0 connected, 69 running but not connected, 75 not running "

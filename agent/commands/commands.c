@@ -6,18 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-bool commands_take_flag(int *argc, char **argv, const char *flag)
-{
-    for (int i = 1; i < *argc; i++) {
-        if (strcmp(argv[i], flag) == 0) {
-            memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof *argv);
-            (*argc)--;
-            return true;
-        }
-    }
-    return false;
-}
-
 int commands_read_options(int argc, char **argv, struct agent_options *ret, struct err *err)
 {
     if (agent_options_read(argc, argv, (const char *const *)environ, ret, err) < 0) {

@@ -17,9 +17,6 @@ int command_check(int argc, char **argv);
 int command_token(int argc, char **argv);
 int command_leave(int argc, char **argv);
 
-/** Remove @flag from argv if it is there. */
-bool commands_take_flag(int *argc, char **argv, const char *flag);
-
 /** The agent's options from flags, environment and file, and the token from standard input if
  * it is to come from there. */
 int commands_read_options(int argc, char **argv, struct agent_options *ret,

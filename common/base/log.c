@@ -194,3 +194,12 @@ const char *log_level_name(enum log_level level)
     }
     return "unknown";
 }
+
+int log_level_check(const char *text, struct err *err)
+{
+    enum log_level level = LOG_LEVEL_INFO;
+    return log_level_parse(text, &level)
+               ? 0
+               : err_set(err, ERR_INVALID,
+                         "\"%s\" is none of error, warning, notice, info, debug", text);
+}

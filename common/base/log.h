@@ -12,6 +12,7 @@
 #define BASE_LOG_H
 
 #include "common/base/compiler.h"
+#include "common/base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,6 +58,8 @@ void log_print(const struct log *log, enum log_level level, const char *componen
 /** "error", "warning", "notice", "info", "debug" -> level; false if it is none of them. */
 bool log_level_parse(const char *text, enum log_level *ret_level);
 const char *log_level_name(enum log_level level);
+/** An opt_check_fn: ERR_INVALID names the levels. */
+int log_level_check(const char *text, struct err *err) MUST_CHECK;
 
 #define log_error(log, component, ...)                                                         \
     log_print((log), LOG_LEVEL_ERROR, (component), __VA_ARGS__)

@@ -286,3 +286,15 @@ const char *opts_origin(const struct opts *opts, const char *name)
     const char *origin = value_of(opts, name)->origin;
     return origin != NULL ? origin : "not set";
 }
+
+bool opts_take_flag(int *argc, char **argv, const char *flag)
+{
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], flag) == 0) {
+            memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i) * sizeof *argv);
+            (*argc)--;
+            return true;
+        }
+    }
+    return false;
+}

@@ -55,6 +55,9 @@ struct opt_spec {
 
 struct opts; /* the values; one malloc'd object */
 
+/** Remove @flag from argv if it is there: for what stands beside the table (--help, --json). */
+bool opts_take_flag(int *argc, char **argv, const char *flag);
+
 struct opts_input {
     const struct opt_spec *specs; /* static */
     const char *env_prefix;       /* "ECE_AGENT_": then the key in upper case */
