@@ -82,6 +82,16 @@ static void set_reason(struct agent *agent, const char *text)
     }
 }
 
+/* What the catalog explains: the errors have records of their own, with the whole message. */
+static const char *message_id(enum agent_state old, enum agent_state now)
+{
+    if (now == AGENT_CONNECTED) {
+        return MESSAGE_AGENT_CONNECTED;
+    }
+    return old == AGENT_CONNECTED && now == AGENT_DISCONNECTED ? MESSAGE_AGENT_DISCONNECTED
+                                                               : NULL;
+}
+
 void agent_enter(struct agent *agent, enum agent_event event, const char *why)
 {
     enum agent_state old = agent->state;
@@ -102,8 +112,8 @@ void agent_enter(struct agent *agent, enum agent_event event, const char *why)
         level = LOG_LEVEL_NOTICE;
     }
     bool has_news = why != NULL && why != agent->reason;
-    log_print(agent->env.log, level, "agent", "%s -> %s%s%s", agent_state_name(old),
-              agent_state_name(agent->state), has_news ? ": " : "",
+    log_event(agent->env.log, level, "agent", message_id(old, agent->state), "%s -> %s%s%s",
+              agent_state_name(old), agent_state_name(agent->state), has_news ? ": " : "",
               has_news ? agent->reason : "");
     agent_publish(agent);
 }
@@ -213,6 +223,7 @@ static int take_directories(struct agent *agent, struct err *err)
         fs_lock(lock_path, &agent->lock_fd, err) < 0) {
         return err_wrap(err, "use the state directory %s", agent->state_dir);
     }
+    identity_sweep(agent->state_dir);
     struct err ignored = {0};
     /* agent_publish says it, once, when it matters. */
     err_ignore(fs_dir(agent->runtime_dir, &ignored));

@@ -54,7 +54,7 @@ static void on_unknown(struct agent *agent, const struct err *why)
     secret_fini(&agent->access_token);
     agent_enter(agent, AGENT_RUNNER_UNKNOWN, text);
     if (is_news) {
-        log_error(agent->env.log, "agent", "%s", text);
+        log_event(agent->env.log, LOG_LEVEL_ERROR, "agent", MESSAGE_AGENT_REJECTED, "%s", text);
     }
     agent_plan(agent, agent_jitter(agent, AGENT_SLOW_RETRY_MS));
 }
@@ -197,7 +197,7 @@ static void follow_steering(struct agent *agent, const struct wire_steering *ste
 static void note_conflict(struct agent *agent, const struct wire_beat_reply *reply)
 {
     if (reply->has_conflict && agent->conflict_host_ip[0] == '\0') {
-        log_warning(agent->env.log, "agent",
+        log_event(agent->env.log, LOG_LEVEL_WARNING, "agent", MESSAGE_AGENT_CONFLICT,
                     "another host (%s) uses the identity of this one: a copied state directory "
                     "or a cloned machine; on the "
                     "copy run `ece-agent leave --local` and join it under its own name",
@@ -265,7 +265,7 @@ static void on_conflict(struct agent *agent, const struct heartbeat_result *resu
     bool is_news = agent->state != AGENT_CONFLICT;
     agent_enter(agent, AGENT_CONFLICT_FOUND, result->error.message);
     if (is_news) {
-        log_error(agent->env.log, "agent",
+        log_event(agent->env.log, LOG_LEVEL_ERROR, "agent", MESSAGE_AGENT_CONFLICT,
                   "%s; if this machine is a copy of that one, run `ece-agent leave --local` "
                   "here and join it under its own name",
                   result->error.message);

@@ -29,7 +29,7 @@ static void refuse(struct agent *agent, const char *why, uint32_t retry_after_s)
     agent_forget_token(agent);
     agent_enter(agent, AGENT_TOKEN_REFUSED, why);
     if (strcmp(before, agent->reason) != 0) {
-        log_error(agent->env.log, "join", "%s", why);
+        log_event(agent->env.log, LOG_LEVEL_ERROR, "join", MESSAGE_AGENT_NOT_JOINED, "%s", why);
     }
     uint64_t delay_ms = agent_jitter(agent, AGENT_SLOW_RETRY_MS);
     if (delay_ms < (uint64_t)retry_after_s * 1000) {

@@ -261,8 +261,8 @@ static void on_installation(const struct installation_opened *opened, void *user
         return;
     }
     if (opened->is_new) {
-        log_notice(
-            coordinator->env.log, "coordinator",
+        log_event(
+            coordinator->env.log, LOG_LEVEL_NOTICE, "coordinator", MESSAGE_INSTALLATION_MADE,
             "installation %s was made; its first secrets are in %s/bootstrap-secrets.json",
             opened->installation->id, coordinator->options->state_dir);
     }

@@ -9,31 +9,32 @@ enum { EVENT_TEXT_BYTES = 256 };
 struct words {
     const char *action;
     enum log_level level;
+    const char *message_id; /* NULL for none */
 };
 
 static struct words words_of(enum registry_event_type type)
 {
     switch (type) {
     case REGISTRY_ENROLLED:
-        return (struct words){"runner.enrolled", LOG_LEVEL_NOTICE};
+        return (struct words){"runner.enrolled", LOG_LEVEL_NOTICE, MESSAGE_RUNNER_ENROLLED};
     case REGISTRY_REENROLLED:
-        return (struct words){"runner.reenrolled", LOG_LEVEL_INFO};
+        return (struct words){"runner.reenrolled", LOG_LEVEL_INFO, NULL};
     case REGISTRY_TAKEN_OVER:
-        return (struct words){"runner.taken_over", LOG_LEVEL_WARNING};
+        return (struct words){"runner.taken_over", LOG_LEVEL_WARNING, MESSAGE_RUNNER_TAKEN_OVER};
     case REGISTRY_ENROLL_REFUSED:
-        return (struct words){"runner.enroll_refused", LOG_LEVEL_WARNING};
+        return (struct words){"runner.enroll_refused", LOG_LEVEL_WARNING, MESSAGE_RUNNER_REFUSED};
     case REGISTRY_CONNECTED:
-        return (struct words){"runner.connected", LOG_LEVEL_INFO};
+        return (struct words){"runner.connected", LOG_LEVEL_INFO, MESSAGE_RUNNER_CONNECTED};
     case REGISTRY_DISCONNECTED:
-        return (struct words){"runner.disconnected", LOG_LEVEL_NOTICE};
+        return (struct words){"runner.disconnected", LOG_LEVEL_NOTICE, MESSAGE_RUNNER_DISCONNECTED};
     case REGISTRY_CONFLICT:
-        return (struct words){"runner.conflict", LOG_LEVEL_WARNING};
+        return (struct words){"runner.conflict", LOG_LEVEL_WARNING, MESSAGE_RUNNER_CONFLICT};
     case REGISTRY_LEFT:
-        return (struct words){"runner.left", LOG_LEVEL_NOTICE};
+        return (struct words){"runner.left", LOG_LEVEL_NOTICE, MESSAGE_RUNNER_LEFT};
     case REGISTRY_DELETED:
-        return (struct words){"runner.deleted", LOG_LEVEL_NOTICE};
+        return (struct words){"runner.deleted", LOG_LEVEL_NOTICE, MESSAGE_RUNNER_DELETED};
     }
-    return (struct words){"runner.event", LOG_LEVEL_INFO};
+    return (struct words){"runner.event", LOG_LEVEL_INFO, NULL};
 }
 
 static void detail_text(const struct registry_event *event,
@@ -86,7 +87,7 @@ void coordinator_events_take(const struct registry_event *event, void *userdata)
                                 .from = event->peer,
                                 .subject = event->runner_id,
                                 .detail = detail};
-    log_print(events->log, words.level, "registry", "%s: %s%s%s%s%s", words.action,
+    log_event(events->log, words.level, "registry", words.message_id, "%s: %s%s%s%s%s", words.action,
               event->runner_id, event->peer[0] != '\0' ? " from " : "", event->peer,
               detail[0] != '\0' ? ": " : "", detail);
     audit_append(events->audit, &entry);

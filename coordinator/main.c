@@ -48,7 +48,7 @@ static void on_ready(const struct err *error, void *userdata)
         return;
     }
     endpoint_format(&daemon->options.listen, where);
-    log_info(&daemon->log, "coordinator", "ece-coordinator %s (%s) serves https://%s",
+    log_event(&daemon->log, LOG_LEVEL_INFO, "coordinator", MESSAGE_COORDINATOR_STARTED, "ece-coordinator %s (%s) serves https://%s",
              ECE_VERSION, ECE_COMMIT, where);
     notify_status(&daemon->notify, "serving https://%s", where);
     notify_ready(&daemon->notify);

@@ -169,6 +169,14 @@ int identity_load(const char *state_dir, enum identity_found *ret_found, struct 
     return 0;
 }
 
+void identity_sweep(const char *state_dir)
+{
+    auto_free char *path = fs_join(state_dir, file_name);
+    if (path != NULL) {
+        fs_sweep(path);
+    }
+}
+
 static json_t *coordinators_to_json(const struct endpoint_list *list)
 {
     json_t *array = json_array();

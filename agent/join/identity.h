@@ -38,6 +38,10 @@ enum identity_found { IDENTITY_FOUND, IDENTITY_ABSENT };
 int identity_load(const char *state_dir, enum identity_found *ret_found, struct identity *ret,
                   struct err *err) MUST_CHECK;
 
+/** Remove what a killed writer has left beside it: it holds the key, too. Under the state
+ * directory's lock. Blocks. */
+void identity_sweep(const char *state_dir);
+
 /** Write it. Blocks. On failure the old file stands. */
 int identity_store(const char *state_dir, const struct identity *identity,
                    struct err *err) MUST_CHECK;

@@ -5,6 +5,7 @@
  */
 #include "common/base/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -218,12 +219,53 @@ int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode, boo
     return 0;
 }
 
+/* ".<name>.<digits>.tmp", as temporary_name() makes them. */
+static bool is_temporary_of(const char *name, const char *entry)
+{
+    size_t len = strlen(name);
+    if (entry[0] != '.' || strncmp(entry + 1, name, len) != 0 || entry[1 + len] != '.') {
+        return false;
+    }
+    const char *number = entry + 1 + len + 1;
+    size_t digits = strspn(number, "0123456789");
+    return digits > 0 && strcmp(number + digits, ".tmp") == 0;
+}
+
+/* Best effort: what cannot be removed is no worse than it was. */
+static void remove_temporaries(const struct place *place)
+{
+    int fd = openat(place->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        return;
+    }
+    for (struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+        if (is_temporary_of(place->name, entry->d_name)) {
+            (void)unlinkat(place->dir_fd, entry->d_name, 0);
+        }
+    }
+    (void)closedir(dir);
+}
+
+void fs_sweep(const char *path)
+{
+    struct err ignored = {0};
+    CLEANUP(place_fini) struct place place = {.dir_fd = -1, .name = ""};
+    if (place_open(&place, path, &ignored) == 0) {
+        remove_temporaries(&place);
+    }
+}
+
 int fs_remove(const char *path, struct err *err)
 {
     CLEANUP(place_fini) struct place place = {.dir_fd = -1, .name = ""};
     if (place_open(&place, path, err) < 0) {
         return err->code == ERR_ABSENT ? 0 : err_wrap(err, "remove %s", path);
     }
+    remove_temporaries(&place);
     if (unlinkat(place.dir_fd, place.name, 0) < 0) {
         return errno == ENOENT ? 0 : err_set_errno(err, errno, "remove %s", path);
     }

@@ -25,7 +25,11 @@ int fs_read(const char *path, struct buf *buf, struct err *err) MUST_CHECK;
 int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode, bool durable,
                struct err *err) MUST_CHECK;
 
-/** Remove @path durably. Not there is fine. */
+/** Remove what writers of @path that were killed have left beside it (fs_replace's
+ * temporaries). For the owner of the file, when nobody is writing it. */
+void fs_sweep(const char *path);
+
+/** Remove @path durably, with what killed writers have left. Not there is fine. */
 int fs_remove(const char *path, struct err *err) MUST_CHECK;
 
 /** Make @path (and missing parents, 0755) a directory of mode 0700 that we own. An existing one

@@ -23,7 +23,13 @@
 enum {
     MESSAGE_BYTES = 2048, /* a longer message is cut */
     PREFIX_BYTES = 128,   /* time, level, component */
-    OWN_FIELDS = 4,       /* MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, ECE_COMPONENT */
+    OWN_FIELDS = 5,       /* MESSAGE, PRIORITY, SYSLOG_IDENTIFIER, ECE_COMPONENT, MESSAGE_ID */
+};
+
+struct record {
+    enum log_level level;
+    const char *component;
+    const char *message_id; /* NULL for none */
 };
 
 static const struct {
@@ -119,7 +125,7 @@ static struct iovec text_iovec(const char *text)
     return (struct iovec){pointer.base, strlen(text)};
 }
 
-static int send_to_journal(const struct log *log, enum log_level level, const char *component,
+static int send_to_journal(const struct log *log, const struct record *record,
                            const char *message)
 {
     static const char message_key[] = "MESSAGE=";
@@ -127,27 +133,34 @@ static int send_to_journal(const struct log *log, enum log_level level, const ch
     char priority[16];
     char identifier[64];
     char speaker[96];
+    char id[64];
     (void)snprintf(text, sizeof(text), "%s%s", message_key, message);
-    (void)snprintf(priority, sizeof(priority), "PRIORITY=%d", (int)level);
+    (void)snprintf(priority, sizeof(priority), "PRIORITY=%d", (int)record->level);
     (void)snprintf(identifier, sizeof(identifier), "SYSLOG_IDENTIFIER=%s",
                    program_invocation_short_name);
-    (void)snprintf(speaker, sizeof(speaker), "ECE_COMPONENT=%s", component);
+    (void)snprintf(speaker, sizeof(speaker), "ECE_COMPONENT=%s", record->component);
 
     struct iovec fields[OWN_FIELDS + LOG_FIELDS_MAX] = {
         text_iovec(text), text_iovec(priority), text_iovec(identifier), text_iovec(speaker)};
-    for (size_t i = 0; i < log->n_fields; i++) {
-        fields[OWN_FIELDS + i] = text_iovec(log->fields[i]);
+    int count = OWN_FIELDS - 1;
+    if (record->message_id != NULL) {
+        (void)snprintf(id, sizeof(id), "MESSAGE_ID=%s", record->message_id);
+        fields[count++] = text_iovec(id);
     }
-    return sd_journal_sendv(fields, OWN_FIELDS + (int)log->n_fields);
+    for (size_t i = 0; i < log->n_fields; i++) {
+        fields[count++] = text_iovec(log->fields[i]);
+    }
+    return sd_journal_sendv(fields, count);
 }
 
 /* One writev(), so that the lines of several processes on one pipe do not mix. */
-static void write_line(int fd, enum log_level level, const char *component, const char *message)
+static void write_line(int fd, const struct record *record, const char *message)
 {
     char now[25];
     clock_format_utc(clock_wall_ms(clock_system()), now);
     char prefix[PREFIX_BYTES];
-    (void)snprintf(prefix, sizeof(prefix), "%s %s %s: ", now, log_level_name(level), component);
+    (void)snprintf(prefix, sizeof(prefix), "%s %s %s: ", now, log_level_name(record->level),
+                   record->component);
     struct iovec parts[] = {text_iovec(prefix), text_iovec(message), text_iovec("\n")};
     ssize_t written;
     do {
@@ -155,23 +168,41 @@ static void write_line(int fd, enum log_level level, const char *component, cons
     } while (written < 0 && errno == EINTR);
 }
 
-void log_print(const struct log *log, enum log_level level, const char *component,
-               const char *format, ...)
+static void write_record(const struct log *log, const struct record *record, const char *format,
+                         va_list args) PRINTF_LIKE(3, 0);
+
+static void write_record(const struct log *log, const struct record *record, const char *format,
+                         va_list args)
 {
-    if (level > log->threshold || log->fd < 0) {
+    if (record->level > log->threshold || log->fd < 0) {
         return;
     }
     int saved_errno = errno; /* to log must not change what a caller is about to report */
     char message[MESSAGE_BYTES] = "";
-    va_list args;
-    va_start(args, format);
     (void)vsnprintf(message, sizeof(message), format, args);
-    va_end(args);
     make_printable(message);
-    if (!log->is_journal || send_to_journal(log, level, component, message) < 0) {
-        write_line(log->fd, level, component, message);
+    if (!log->is_journal || send_to_journal(log, record, message) < 0) {
+        write_line(log->fd, record, message);
     }
     errno = saved_errno;
+}
+
+void log_print(const struct log *log, enum log_level level, const char *component,
+               const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_record(log, &(struct record){level, component, NULL}, format, args);
+    va_end(args);
+}
+
+void log_event(const struct log *log, enum log_level level, const char *component,
+               const char *message_id, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_record(log, &(struct record){level, component, message_id}, format, args);
+    va_end(args);
 }
 
 bool log_level_parse(const char *text, enum log_level *ret_level)

@@ -55,6 +55,13 @@ void log_set_field(struct log *log, const char *name, const char *value);
 void log_print(const struct log *log, enum log_level level, const char *component,
                const char *format, ...) PRINTF_LIKE(4, 5);
 
+/**
+ * As log_print, for an event that the journal's catalog explains: @message_id is one of
+ * message_ids.h. It goes with the journal record alone; a line shows the message as ever.
+ */
+void log_event(const struct log *log, enum log_level level, const char *component,
+               const char *message_id, const char *format, ...) PRINTF_LIKE(5, 6);
+
 /** "error", "warning", "notice", "info", "debug" -> level; false if it is none of them. */
 bool log_level_parse(const char *text, enum log_level *ret_level);
 const char *log_level_name(enum log_level level);

@@ -250,7 +250,7 @@ static void note_lost(struct audit *audit, const struct err *err)
 {
     audit->lost++;
     if (audit->lost_now++ == 0) {
-        log_error(audit->log, "audit",
+        log_event(audit->log, LOG_LEVEL_ERROR, "audit", MESSAGE_STORE_FAILING,
                   "an entry is lost, and those after it until this heals: %s", err->message);
     }
 }

@@ -24,6 +24,8 @@ int bootstrap_secrets_store(const struct bootstrap_secrets *secrets, const char 
     if (text == NULL || path == NULL) {
         (void)err_no_memory(err);
     } else {
+        fs_sweep(
+            path); /* of a first start that was killed: passwords of nobody, but passwords */
         result = fs_replace(path, text, strlen(text), 0600, true, err);
     }
     secret_free_text(text);

@@ -225,7 +225,7 @@ void registry_mark_unsaved(struct registry *registry, struct runner *runner)
 static void save_failed(struct registry *registry, const struct err *why)
 {
     if (!registry->is_save_failing) {
-        log_error(registry->options.log, "registry",
+        log_event(registry->options.log, LOG_LEVEL_ERROR, "registry", MESSAGE_STORE_FAILING,
                   "which runners are connected could not be stored: %s; trying again every %d "
                   "s, a restart of the coordinator meanwhile may show an older state",
                   why->message, SAVE_AGAIN_MS / 1000);

@@ -238,6 +238,33 @@ static void removing_is_done_once_and_fine_twice(void **state)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+static void leftovers_of_killed_writers_are_swept_and_nothing_else(void **state)
+{
+    static const struct {
+        const char *name;
+        bool is_swept;
+    } files[] = {
+        {".file.123.tmp", true}, {".file.4.tmp", true},     {"file", false},
+        {".file.tmp", false},    {".file.12a.tmp", false},  {".other.123.tmp", false},
+        {"file.123.tmp", false}, {".file.123.tmpx", false}, {".file2.1.tmp", false},
+    };
+    const struct tmpdir *dir = *state;
+    char path[TMPDIR_PATH_BYTES];
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        put(tmpdir_path(dir, files[i].name, path), "x");
+    }
+
+    fs_sweep(tmpdir_path(dir, "file", path));
+    fs_sweep(tmpdir_path(dir, "no/such/dir", path));
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        bool is_there = access(tmpdir_path(dir, files[i].name, path), F_OK) == 0;
+        if (is_there == files[i].is_swept) {
+            fail_msg("%s is %s", files[i].name, is_there ? "there" : "gone");
+        }
+    }
+}
+
 int run_fs_replace_cases(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +276,7 @@ int run_fs_replace_cases(void)
         FS_CASE(a_path_that_cannot_be_replaced_leaves_no_temporary_file),
         FS_CASE(where_we_may_not_write_nothing_changes),
         FS_CASE(removing_is_done_once_and_fine_twice),
+        FS_CASE(leftovers_of_killed_writers_are_swept_and_nothing_else),
     };
     return cmocka_run_group_tests_name("fs_replace", tests, NULL, NULL);
 }
