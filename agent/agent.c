@@ -7,6 +7,7 @@
 #include "agent/agent_internal.h"
 
 #include "common/base/fs.h"
+#include "common/base/message_ids.h"
 #include "common/base/parse.h"
 #include "version.h"
 
@@ -92,6 +93,13 @@ static const char *message_id(enum agent_state old, enum agent_state now)
                                                                : NULL;
 }
 
+/* Failures and refusals have a record of their own, which says what comes next as well. */
+static bool is_told_here(enum agent_event event)
+{
+    return event == AGENT_CONNECTION_LOST || event == AGENT_LEASE_ENDED ||
+           event == AGENT_IDENTITY_GONE || event == AGENT_UNAUTHORIZED;
+}
+
 void agent_enter(struct agent *agent, enum agent_event event, const char *why)
 {
     enum agent_state old = agent->state;
@@ -111,7 +119,7 @@ void agent_enter(struct agent *agent, enum agent_event event, const char *why)
     if (agent->state == AGENT_CONNECTED) {
         level = LOG_LEVEL_NOTICE;
     }
-    bool has_news = why != NULL && why != agent->reason;
+    bool has_news = why != NULL && is_told_here(event);
     log_event(agent->env.log, level, "agent", message_id(old, agent->state), "%s -> %s%s%s",
               agent_state_name(old), agent_state_name(agent->state), has_news ? ": " : "",
               has_news ? agent->reason : "");
@@ -250,6 +258,17 @@ static void abandon(struct agent *agent)
     free(agent);
 }
 
+/* At start the caller prints it and exits: the record is for the journal's catalog. */
+static int read_identity(struct agent *agent, struct err *err)
+{
+    if (agent_read_identity(agent, err) < 0) {
+        log_event(agent->env.log, LOG_LEVEL_ERROR, "agent", MESSAGE_AGENT_IDENTITY_UNREADABLE,
+                  "%s", err->message);
+        return -1;
+    }
+    return 0;
+}
+
 int agent_start(struct agent **ret, const struct agent_environment *environment,
                 struct agent_options *options, struct err *err)
 {
@@ -264,7 +283,7 @@ int agent_start(struct agent **ret, const struct agent_environment *environment,
     backoff_init(&agent->backoff, AGENT_RETRY_BASE_MS, AGENT_RETRY_CAP_MS);
     heartbeat_init(&agent->heartbeat, agent->env.clock, agent->env.rng, agent_on_beat, agent);
     if (take_directories(agent, err) < 0 || start_uplink(agent, err) < 0 ||
-        agent_read_identity(agent, err) < 0) {
+        read_identity(agent, err) < 0) {
         abandon(agent);
         return -1;
     }
@@ -273,6 +292,7 @@ int agent_start(struct agent **ret, const struct agent_environment *environment,
     agent->next_timer.data = agent;
     agent->lease_timer.data = agent;
     agent->open_handles = 2;
+    agent->state = agent->has_identity ? AGENT_DISCONNECTED : AGENT_UNENROLLED; /* [ST-1] */
     agent_refresh_endpoints(agent);
     warn_of_differences(agent);
     agent_plan(agent, 0);
@@ -290,7 +310,7 @@ void agent_reload(struct agent *agent, struct agent_options *options)
     if (options != NULL) {
         agent->options = options;
     }
-    if (agent_read_identity(agent, &err) < 0 ||
+    if (read_identity(agent, &err) == 0 &&
         uplink_set_proxy(agent->uplink, agent->options->proxy, &err) < 0) {
         log_error(agent->env.log, "agent", "%s", err.message);
     }
@@ -359,15 +379,10 @@ void agent_stop(struct agent *agent, agent_closed_fn *closed, void *userdata)
     trust_cancel(agent->trust);
     agent->trust = NULL;
     uplink_cancel(agent->uplink);
-    agent_enter(agent, AGENT_STOP, "stopping");
+    agent_enter(agent, AGENT_STOP, NULL);
     if (was_connected) {
         agent_goodbye(agent);
     } else {
         agent_close(agent);
     }
-}
-
-enum agent_state agent_current_state(const struct agent *agent)
-{
-    return agent->state;
 }

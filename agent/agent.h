@@ -45,6 +45,4 @@ void agent_reload(struct agent *agent, struct agent_options *options);
 /** Say goodbye (at most a second), close everything, call @closed once from the loop, free. */
 void agent_stop(struct agent *agent, agent_closed_fn *closed, void *userdata);
 
-enum agent_state agent_current_state(const struct agent *agent);
-
 #endif

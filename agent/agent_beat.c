@@ -5,6 +5,8 @@
  */
 #include "agent/agent_internal.h"
 
+#include "common/base/message_ids.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -198,10 +200,10 @@ static void note_conflict(struct agent *agent, const struct wire_beat_reply *rep
 {
     if (reply->has_conflict && agent->conflict_host_ip[0] == '\0') {
         log_event(agent->env.log, LOG_LEVEL_WARNING, "agent", MESSAGE_AGENT_CONFLICT,
-                    "another host (%s) uses the identity of this one: a copied state directory "
-                    "or a cloned machine; on the "
-                    "copy run `ece-agent leave --local` and join it under its own name",
-                    reply->conflict_host_ip);
+                  "another host (%s) uses the identity of this one: a copied state directory "
+                  "or a cloned machine; on the "
+                  "copy run `ece-agent leave --local` and join it under its own name",
+                  reply->conflict_host_ip);
     }
     (void)snprintf(agent->conflict_host_ip, sizeof agent->conflict_host_ip, "%s",
                    reply->has_conflict ? reply->conflict_host_ip : "");

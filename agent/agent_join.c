@@ -8,6 +8,7 @@
 
 #include "agent/measure/host_address.h"
 #include "common/base/fs.h"
+#include "common/base/message_ids.h"
 #include "common/codec/keys.h"
 
 #include <stdio.h>

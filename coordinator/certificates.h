@@ -2,7 +2,7 @@
 /*
  * The two certificates that the coordinator presents: the installation's own, made in memory
  * for today's names and made anew in time, and the operator's, read from the files that the
- * options name. Which of them a client sees is decided in http/tls_identity.c.
+ * options name. Which of them a client sees is decided in http/http_connection.c.
  */
 #ifndef COORDINATOR_CERTIFICATES_H
 #define COORDINATOR_CERTIFICATES_H

@@ -7,6 +7,7 @@
 #include "coordinator/coordinator.h"
 
 #include "common/base/fs.h"
+#include "common/base/message_ids.h"
 #include "coordinator/auth/assertions.h"
 #include "coordinator/certificates.h"
 #include "coordinator/coordinator_events.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The coordinator: owns store, installation, registry, users, tokens and the HTTPS server,
- * connects the modules that do not know each other, and takes them down in reverse. The only
- * place that turns the registry's events into log and audit.
+ * connects the modules that do not know each other, and takes them down in reverse.
  */
 #ifndef COORDINATOR_COORDINATOR_H
 #define COORDINATOR_COORDINATOR_H

@@ -2,6 +2,8 @@
 /* Words for the registry's events; see coordinator_events.h. */
 #include "coordinator/coordinator_events.h"
 
+#include "common/base/message_ids.h"
+
 #include <stdio.h>
 
 enum { EVENT_TEXT_BYTES = 256 };
@@ -20,13 +22,16 @@ static struct words words_of(enum registry_event_type type)
     case REGISTRY_REENROLLED:
         return (struct words){"runner.reenrolled", LOG_LEVEL_INFO, NULL};
     case REGISTRY_TAKEN_OVER:
-        return (struct words){"runner.taken_over", LOG_LEVEL_WARNING, MESSAGE_RUNNER_TAKEN_OVER};
+        return (struct words){"runner.taken_over", LOG_LEVEL_WARNING,
+                              MESSAGE_RUNNER_TAKEN_OVER};
     case REGISTRY_ENROLL_REFUSED:
-        return (struct words){"runner.enroll_refused", LOG_LEVEL_WARNING, MESSAGE_RUNNER_REFUSED};
+        return (struct words){"runner.enroll_refused", LOG_LEVEL_WARNING,
+                              MESSAGE_RUNNER_REFUSED};
     case REGISTRY_CONNECTED:
         return (struct words){"runner.connected", LOG_LEVEL_INFO, MESSAGE_RUNNER_CONNECTED};
     case REGISTRY_DISCONNECTED:
-        return (struct words){"runner.disconnected", LOG_LEVEL_NOTICE, MESSAGE_RUNNER_DISCONNECTED};
+        return (struct words){"runner.disconnected", LOG_LEVEL_NOTICE,
+                              MESSAGE_RUNNER_DISCONNECTED};
     case REGISTRY_CONFLICT:
         return (struct words){"runner.conflict", LOG_LEVEL_WARNING, MESSAGE_RUNNER_CONFLICT};
     case REGISTRY_LEFT:
@@ -87,8 +92,11 @@ void coordinator_events_take(const struct registry_event *event, void *userdata)
                                 .from = event->peer,
                                 .subject = event->runner_id,
                                 .detail = detail};
-    log_event(events->log, words.level, "registry", words.message_id, "%s: %s%s%s%s%s", words.action,
-              event->runner_id, event->peer[0] != '\0' ? " from " : "", event->peer,
-              detail[0] != '\0' ? ": " : "", detail);
-    audit_append(events->audit, &entry);
+    log_event(events->log, words.level, "registry", words.message_id, "%s: %s%s%s%s%s",
+              words.action, event->runner_id, event->peer[0] != '\0' ? " from " : "",
+              event->peer, detail[0] != '\0' ? ": " : "", detail);
+    if (event->type !=
+        REGISTRY_DELETED) { /* its entry names the user and came with the removal */
+        audit_append(events->audit, &entry);
+    }
 }

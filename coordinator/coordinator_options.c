@@ -15,7 +15,7 @@ static int parse_listen(const char *value, struct endpoint *ret, struct err *err
     char canonical[46];
     if (endpoint_parse(value, WIRE_PORT, &endpoint, err) < 0 ||
         parse_ip(endpoint.host, canonical, err) < 0) {
-        return err_wrap(err, "ADDRESS:PORT to listen on");
+        return err_wrap(err, "expected ADDRESS:PORT");
     }
     *ret = endpoint;
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ece-coordinator: the daemon around struct coordinator. Owns the loop, the signals and the
  * exit status. */
+#include "common/base/message_ids.h"
 #include "common/loop/notify.h"
 #include "coordinator/coordinator.h"
 #include "version.h"
@@ -48,8 +49,8 @@ static void on_ready(const struct err *error, void *userdata)
         return;
     }
     endpoint_format(&daemon->options.listen, where);
-    log_event(&daemon->log, LOG_LEVEL_INFO, "coordinator", MESSAGE_COORDINATOR_STARTED, "ece-coordinator %s (%s) serves https://%s",
-             ECE_VERSION, ECE_COMMIT, where);
+    log_event(&daemon->log, LOG_LEVEL_INFO, "coordinator", MESSAGE_COORDINATOR_STARTED,
+              "ece-coordinator %s (%s) serves https://%s", ECE_VERSION, ECE_COMMIT, where);
     notify_status(&daemon->notify, "serving https://%s", where);
     notify_ready(&daemon->notify);
 }
@@ -159,6 +160,17 @@ static int command_run(int argc, char **argv)
     return status;
 }
 
+static void print_help(FILE *out)
+{
+    (void)fprintf(out,
+                  "Usage: ece-coordinator run [OPTION...]\n\n"
+                  "The coordinator of an installation: hosts join it, operators look at it.\n\n"
+                  "  run        serve (the daemon); run --help lists its options\n"
+                  "  --version\n"
+                  "  --help\n\n"
+                  "See ece-coordinator(8).\n");
+}
+
 int main(int argc, char **argv)
 {
     /* The installation's keys live in this process: no core dump, no ptrace by others. */
@@ -176,11 +188,11 @@ int main(int argc, char **argv)
         opts_print_mdoc(stdout, coordinator_option_specs, COORDINATOR_ENV_PREFIX);
         return 0;
     }
-    bool asked = strcmp(word, "--help") == 0 || strcmp(word, "help") == 0;
-    (void)fprintf(asked ? stdout : stderr,
-                  "Usage: ece-coordinator run [OPTION...]\n\n"
-                  "The coordinator of an installation: hosts join it, operators look at it.\n\n"
-                  "  run        serve (the daemon)\n  --version  --help  (also after "
-                  "run)\n\nSee ece-coordinator(8).\n");
-    return asked ? 0 : EX_USAGE;
+    if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0 || word[0] == '\0') {
+        print_help(word[0] == '\0' ? stderr : stdout);
+        return word[0] == '\0' ? EX_USAGE : 0;
+    }
+    (void)fprintf(stderr, "ece-coordinator: \"%s\" is no command; see ece-coordinator --help\n",
+                  word);
+    return EX_USAGE;
 }

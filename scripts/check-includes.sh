@@ -46,7 +46,7 @@ while IFS=: read -r file line include; do
   fi
 done < <(grep -rnE '^#include "' common agent coordinator --include='*.c' --include='*.h')
 
-# The program's entry alone may use what the wiring may not: nothing includes a main.
+# Tests may include everything; nothing includes them.
 if grep -rnE '^#include "tests/' common agent coordinator --include='*.c' --include='*.h'; then
   complain "production code includes tests"
 fi

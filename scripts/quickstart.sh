@@ -148,14 +148,21 @@ Joined. That was GET $url/api/v1/platform/infrastructure/allocators
 
   URL          $url
   credentials  $secrets (users admin and readonly)
+EOF
+if [[ -n $once ]]; then
+  echo
+  echo "Both programs end now. Run it again without --once to keep them and to try more."
+  exit 0
+fi
+cat <<EOF
 
 Try next, in another terminal:
-  curl --cacert $state/ca.pem -u admin $url/api/v1/platform/infrastructure/runners
+  curl --cacert $state/ca.pem -u "admin:\$(jq -r .adminconsole_root_password $secrets)" \\
+    $url/api/v1/platform/infrastructure/runners
   ${status[*]}
   $bin/agent/ece-agent token inspect @$dir/roles-token
   kill -9 $agent_pid      # and see it disconnect here, and come back
 EOF
-[[ -z $once ]] || exit 0
 
 printf '\nShowing changes until Ctrl-C:\n'
 tell() { printf '%(%H:%M:%S)T  %s\n' -1 "$*"; }

@@ -10,8 +10,10 @@
 #include "common/codec/json.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum {
     TOKEN_FILE_MAX = 16 * 1024,
@@ -189,8 +191,8 @@ static int read_file(const char *path, struct roles_token *ret, struct err *err)
     return rc;
 }
 
-/* The unit may name a credential that is gone once the host has joined: that is not an error.
- */
+/* The unit names a credential that is gone once the host has joined, and gives an empty line in
+ * its place: that is not an error. */
 static int read_credential(const char *dir, enum roles_token_found *ret_found,
                            struct roles_token *ret, struct err *err)
 {
@@ -198,7 +200,8 @@ static int read_credential(const char *dir, enum roles_token_found *ret_found,
     if (path == NULL) {
         return err_no_memory(err);
     }
-    if (access(path, F_OK) < 0) {
+    struct stat stat;
+    if (fstatat(AT_FDCWD, path, &stat, 0) < 0 || stat.st_size <= 1) {
         *ret_found = ROLES_TOKEN_ABSENT;
         return 0;
     }

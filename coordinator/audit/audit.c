@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/message_ids.h"
 #include "common/base/parse.h"
 #include "common/codec/json.h"
 

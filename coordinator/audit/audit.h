@@ -30,8 +30,7 @@ enum {
 struct audit_event {
     /* "token.created", "token.deleted", "runner.enrolled", "runner.reenrolled",
      * "runner.taken_over", "runner.enroll_refused", "runner.left", "runner.deleted",
-     * "runner.connected", "runner.disconnected", "runner.conflict", "runner.settings_changed",
-     * "user.login_failed", ... */
+     * "runner.connected", "runner.disconnected", "runner.conflict" */
     const char *action;
     const char *actor;   /* "user admin", "runner 10.0.0.1", "token <id>", "system" */
     const char *from;    /* address of the peer */

@@ -14,11 +14,6 @@ static const char *const role_names[] = {
     [USER_ROLE_READONLY] = "readonly",
 };
 
-const char *user_role_name(enum user_role role)
-{
-    return role_names[role];
-}
-
 int user_record_encode(const struct user_record *record, char **ret_value, struct err *err)
 {
     auto_json *json = json_pack("{s:i, s:s, s:s}", "version", VERSION, "role",

@@ -26,9 +26,6 @@ struct user_record {
     char hash[PASSWORD_HASH_BYTES];
 };
 
-/** "admin" or "readonly": what the record and the API call it. */
-const char *user_role_name(enum user_role role);
-
 /** The JSON value (malloc'd). */
 int user_record_encode(const struct user_record *record, char **ret_value,
                        struct err *err) MUST_CHECK;

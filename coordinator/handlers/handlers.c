@@ -2,6 +2,8 @@
 /* What the handlers share: who may call them, and the reply for "not now". */
 #include "coordinator/handlers/handlers.h"
 
+#include <stdio.h>
+
 void handlers_authenticate(struct exchange *exchange, enum access access, granted_fn *granted,
                            void *userdata, void *context)
 {
@@ -13,4 +15,10 @@ void handlers_reply_unavailable(struct exchange *exchange, const char *what)
 {
     exchange_set_header(exchange, "Retry-After", "5");
     exchange_reply_error(exchange, 503, "root.unavailable", "%s", what);
+}
+
+void handlers_actor(const struct exchange *exchange, char ret_text[static HANDLERS_ACTOR_BYTES])
+{
+    const struct principal *principal = exchange_principal(exchange);
+    (void)snprintf(ret_text, HANDLERS_ACTOR_BYTES, "user %s", principal->user.name);
 }

@@ -44,6 +44,12 @@ void handlers_authenticate(struct exchange *exchange, enum access access, grante
 /** 503 with Retry-After: nothing was changed, try again. */
 void handlers_reply_unavailable(struct exchange *exchange, const char *what);
 
+enum { HANDLERS_ACTOR_BYTES = 160 };
+
+/** "user admin": who asks, for the audit. The route's access is READ or WRITE. */
+void handlers_actor(const struct exchange *exchange,
+                    char ret_text[static HANDLERS_ACTOR_BYTES]);
+
 /* handlers_agent.c: docs/protocol.md */
 handler_fn handle_agent_ca;
 handler_fn handle_agent_enroll;
@@ -63,6 +69,7 @@ handler_fn handle_allocators_list;
 handler_fn handle_allocator_get;
 handler_fn handle_runners_list;
 handler_fn handle_runner_get;
+handler_fn handle_runner_delete;
 handler_fn handle_platform_get;
 
 /* handlers_health.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the fleet: allocators, runners, the platform. */
+/* The fleet: allocators, runners, the platform; and removing a runner that is gone. */
 #include "coordinator/handlers/handlers.h"
 
 #include "common/base/parse.h"
@@ -7,6 +7,7 @@
 #include "coordinator/views/platform_view.h"
 #include "coordinator/views/runner_view.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -95,6 +96,74 @@ void handle_runner_get(struct exchange *exchange, void *context)
         return;
     }
     exchange_reply_json(exchange, 200, runner_view_one(handlers->registry, runner));
+}
+
+/* A removal on its way into the store. */
+struct removal {
+    const struct handlers *handlers;
+    struct exchange *exchange;
+};
+
+static void on_removed(const struct err *error, void *userdata)
+{
+    struct removal removal = *(struct removal *)userdata;
+    free(userdata);
+    if (error != NULL) {
+        log_warning(removal.handlers->log, "runners", "%s", error->message);
+        handlers_reply_unavailable(
+            removal.exchange, "the runner was not deleted: the store does not take writes");
+        return;
+    }
+    exchange_reply_json(removal.exchange, 200, json_object());
+}
+
+static int remove_runner(struct handlers *handlers, struct exchange *exchange, const char *id,
+                         struct err *err)
+{
+    auto_audit_entry entry = {0};
+    char actor[HANDLERS_ACTOR_BYTES];
+    auto_free struct removal *removal = calloc(1, sizeof *removal);
+    if (removal == NULL) {
+        return err_no_memory(err);
+    }
+    *removal = (struct removal){.handlers = handlers, .exchange = exchange};
+    handlers_actor(exchange, actor);
+    struct audit_event event = {.action = "runner.deleted",
+                                .actor = actor,
+                                .from = exchange_peer(exchange),
+                                .subject = id};
+    if (audit_prepare(handlers->audit, &event, &entry, err) < 0) {
+        return -1;
+    }
+    struct store_operation operation = audit_entry_operation(&entry);
+    if (registry_delete(handlers->registry, id, &operation, on_removed, removal, err) < 0) {
+        return -1;
+    }
+    removal = NULL;
+    return 0;
+}
+
+void handle_runner_delete(struct exchange *exchange, void *context)
+{
+    struct handlers *handlers = context;
+    struct err err = {0};
+    const char *id = exchange_param(exchange, "runner_id");
+    const struct runner *runner = registry_find(handlers->registry, id);
+    if (runner != NULL && runner_is_connected(runner)) {
+        exchange_reply_error(
+            exchange, 400, "runners.runner_deletion_failed",
+            "runner %s is connected: stop its agent first, or run `ece-agent leave` there", id);
+        return;
+    }
+    if (remove_runner(handlers, exchange, id, &err) == 0) {
+        return;
+    }
+    if (err.code == ERR_ABSENT) {
+        exchange_reply_error(exchange, 404, "runners.runner_not_found", "there is no runner %s",
+                             id);
+    } else {
+        handlers_reply_unavailable(exchange, err.message);
+    }
 }
 
 void handle_platform_get(struct exchange *exchange, void *context)

@@ -12,19 +12,11 @@
 #define E_REQUEST "enrollment_tokens.invalid_token_request"
 #define E_TOKEN_ID "enrollment_tokens.invalid_token_id"
 
-enum { ACTOR_BYTES = 160 };
-
 /* A change on its way into the store. */
 struct pending {
     struct exchange *exchange;
     json_t *reply; /* owned; what is answered when it is durable */
 };
-
-static void actor_text(const struct exchange *exchange, char ret_text[static ACTOR_BYTES])
-{
-    const struct principal *principal = exchange_principal(exchange);
-    (void)snprintf(ret_text, ACTOR_BYTES, "user %s", principal->user.name);
-}
 
 static void on_committed(const struct store_result *result, void *userdata)
 {
@@ -115,11 +107,11 @@ static void finish_create(struct handlers *handlers, struct exchange *exchange,
                           const struct roles_token_request *request,
                           const struct roles_token_change *change)
 {
-    char actor[ACTOR_BYTES];
+    char actor[HANDLERS_ACTOR_BYTES];
     char detail[ROLES_TEXT_BYTES + 32];
     char roles[ROLES_TEXT_BYTES];
     struct err err = {0};
-    actor_text(exchange, actor);
+    handlers_actor(exchange, actor);
     roles_format(request->roles, roles);
     (void)snprintf(detail, sizeof detail, "%s, roles: %s",
                    request->is_persistent ? "persistent" : "ephemeral",
@@ -182,7 +174,7 @@ void handle_tokens_delete(struct exchange *exchange, void *context)
     struct handlers *handlers = context;
     struct err err = {0};
     struct roles_token_change change = {0};
-    char actor[ACTOR_BYTES];
+    char actor[HANDLERS_ACTOR_BYTES];
     if (roles_tokens_revoke(handlers->roles_tokens, exchange_param(exchange, "token"), &change,
                             &err) < 0) {
         int status = err.code == ERR_ABSENT ? 404 : 503;
@@ -190,7 +182,7 @@ void handle_tokens_delete(struct exchange *exchange, void *context)
                              "%s", err.message);
         return;
     }
-    actor_text(exchange, actor);
+    handlers_actor(exchange, actor);
     struct audit_event event = {.action = "token.deleted",
                                 .actor = actor,
                                 .from = exchange_peer(exchange),

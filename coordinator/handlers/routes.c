@@ -33,6 +33,8 @@ const struct route handlers_routes[] = {
      handle_allocator_get},
     {"GET", INFRASTRUCTURE "/runners", ACCESS_READ, NO_BODY, handle_runners_list},
     {"GET", INFRASTRUCTURE "/runners/{runner_id}", ACCESS_READ, NO_BODY, handle_runner_get},
+    {"DELETE", INFRASTRUCTURE "/runners/{runner_id}", ACCESS_WRITE, NO_BODY,
+     handle_runner_delete},
     /* whoever watches the process */
     {"GET", "/healthz", ACCESS_PUBLIC, NO_BODY, handle_healthz},
     {"GET", "/readyz", ACCESS_PUBLIC, NO_BODY, handle_readyz},

@@ -7,6 +7,8 @@
  */
 #include "coordinator/registry/registry_internal.h"
 
+#include "common/base/message_ids.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

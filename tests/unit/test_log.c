@@ -246,6 +246,32 @@ static void a_journal_record_has_its_fields(void **state)
     assert_string_equal(text, ""); /* not said twice */
 }
 
+static void an_event_has_its_id_in_the_journal_and_its_message_in_a_line(void **state)
+{
+    (void)state;
+    struct piped_log piped = piped_log(LOG_LEVEL_NOTICE);
+    piped.log.is_journal = true;
+    char text[512];
+    log_set_field(&piped.log, "ECE_RUNNER_ID", "host");
+
+    log_event(&piped.log, LOG_LEVEL_NOTICE, "agent", "0123456789abcdef", "now %d", 1);
+
+    assert_int_equal(journal.n_fields, 6);
+    assert_true(journal_has("MESSAGE_ID=0123456789abcdef"));
+    assert_true(journal_has("MESSAGE=now 1"));
+    assert_true(journal_has("ECE_RUNNER_ID=host"));
+
+    log_event(&piped.log, LOG_LEVEL_NOTICE, "agent", NULL, "no id");
+    assert_int_equal(journal.n_fields, 5);
+    log_event(&piped.log, LOG_LEVEL_INFO, "agent", "0123456789abcdef", "below");
+    assert_int_equal(journal.n_records, 2);
+
+    piped.log.is_journal = false;
+    log_event(&piped.log, LOG_LEVEL_ERROR, "agent", "0123456789abcdef", "now %d", 2);
+    finish(&piped, text, sizeof(text));
+    assert_string_equal(text + 24, " error agent: now 2\n");
+}
+
 static void a_journal_that_refuses_gets_the_line_on_its_stream(void **state)
 {
     (void)state;
@@ -385,6 +411,7 @@ int main(void)
         CASE(a_descriptor_that_takes_nothing_does_not_stop_the_program),
         CASE(logging_leaves_errno_alone),
         CASE(a_journal_record_has_its_fields),
+        CASE(an_event_has_its_id_in_the_journal_and_its_message_in_a_line),
         CASE(a_journal_that_refuses_gets_the_line_on_its_stream),
         CASE(a_field_set_again_is_replaced_and_too_many_are_ignored),
         CASE(a_field_longer_than_its_room_is_cut),

@@ -195,6 +195,25 @@ static void the_credential_comes_before_the_configured_file(void **state)
     roles_token_fini(&token);
 }
 
+/* ece-agent.service has a newline as the credential's default, for hosts that have joined. */
+static void an_empty_credential_is_none(void **state)
+{
+    const struct tmpdir *dir = *state;
+    struct err err = {0};
+    struct roles_token token = {0};
+    enum roles_token_found found = ROLES_TOKEN_FOUND;
+    const char *origin = NULL;
+    struct roles_token_source source = {.credential_dir = dir->path};
+    auto_free char *path = fs_join(dir->path, "roles-token");
+    assert_int_equal(fs_replace(path, "\n", 1, 0600, false, &err), 0);
+    assert_int_equal(roles_token_read(&source, &found, &token, &origin, &err), 0);
+    assert_int_equal(found, ROLES_TOKEN_ABSENT);
+    assert_int_equal(fs_replace(path, "", 0, 0600, false, &err), 0);
+    found = ROLES_TOKEN_FOUND;
+    assert_int_equal(roles_token_read(&source, &found, &token, &origin, &err), 0);
+    assert_int_equal(found, ROLES_TOKEN_ABSENT);
+}
+
 static void no_source_is_absent_and_a_missing_file_is_an_error(void **state)
 {
     const struct tmpdir *dir = *state;
@@ -221,6 +240,8 @@ int main(void)
         cmocka_unit_test(roles_and_expiry_are_checked_before_sending),
         cmocka_unit_test_setup_teardown(the_credential_comes_before_the_configured_file,
                                         tmpdir_setup, tmpdir_teardown),
+        cmocka_unit_test_setup_teardown(an_empty_credential_is_none, tmpdir_setup,
+                                        tmpdir_teardown),
         cmocka_unit_test_setup_teardown(no_source_is_absent_and_a_missing_file_is_an_error,
                                         tmpdir_setup, tmpdir_teardown),
     };
