@@ -74,11 +74,10 @@ const struct opt_spec agent_option_specs[] = {
      .help = "the coordinators to join, tried in turn: names, IPv4 or [IPv6]; port 12443 "
              "unless given"},
     {.name = "roles-token",
-     .arg = "TOKEN|@FILE|-",
+     .arg = "@FILE|-|TOKEN",
      .sources = OPT_FLAG,
-     .help = "the roles token itself (seen by other users of the host until the agent has "
-             "started; prefer the "
-             "others), a file that holds it, or - for standard input"},
+     .help = "a file that holds the roles token, - for standard input, or the token itself, "
+             "which other users of the host then see until the agent has started"},
     {.name = "roles-token-file",
      .arg = "FILE",
      .sources = OPT_ENV | OPT_FILE,

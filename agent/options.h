@@ -24,7 +24,7 @@ struct agent_options {
     struct wire_tags tags;
     const char *runner_id;       /* NULL = the host ip */
     const char *host_ip;         /* canonical; NULL = found at each beat */
-    const char *public_hostname; /* NULL = the node name */
+    const char *public_hostname; /* NULL = the host ip */
     const char *zone;
     const char *coordinator_ca; /* file; NULL = none */
     const char *state_dir;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The status file's form and its one line of text. Decides nothing: agent.c fills it, the
- * status command judges its age. */
+/* The status file's form and its one line of text. Decides nothing: agent_report.c fills it,
+ * the status command judges its age. */
 #include "agent/status_record.h"
 
 #include "common/base/clock.h"
@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STATUS_FILE_MAX = 64 * 1024 };
+enum { STATUS_FILE_MAX = 64 * 1024, MS_PER_S = 1000 };
 
 static const char file_name[] = "status.json";
 
@@ -190,39 +190,71 @@ int status_record_erase(const char *runtime_dir, struct err *err)
 }
 
 /* "21:11:05 UTC" */
-static void time_of_day(int64_t wall_ms, char ret_text[static 16])
+static void time_of_day(int64_t wall_ms, char ret_text[static STATUS_TIME_BYTES])
 {
     char full[25];
     clock_format_utc(wall_ms, full);
-    (void)snprintf(ret_text, 16, "%.8s UTC", full + 11);
+    (void)snprintf(ret_text, STATUS_TIME_BYTES, "%.8s UTC", full + 11);
 }
 
-static void role_words(roles_t roles, char ret_text[static ROLES_TEXT_BYTES])
+void status_record_time(int64_t wall_ms, char ret_text[static STATUS_TIME_BYTES])
 {
-    roles_format(roles, ret_text);
-    if (ret_text[0] == '\0') {
-        (void)snprintf(ret_text, ROLES_TEXT_BYTES, "runner without roles");
+    char full[25];
+    clock_format_utc(wall_ms, full);
+    (void)snprintf(ret_text, STATUS_TIME_BYTES, "%.10s %.8s UTC", full, full + 11);
+}
+
+/* The day only where it is not today's. */
+static void time_near(int64_t wall_ms, int64_t now_wall_ms,
+                      char ret_text[static STATUS_TIME_BYTES])
+{
+    char day[25];
+    char today[25];
+    clock_format_utc(wall_ms, day);
+    clock_format_utc(now_wall_ms, today);
+    if (strncmp(day, today, strlen("2026-11-23")) == 0) {
+        time_of_day(wall_ms, ret_text);
+    } else {
+        status_record_time(wall_ms, ret_text);
     }
+}
+
+/* "connected to 192.168.40.10:12443 as allocator 192.168.40.79" */
+static void say_connected(const struct status_record *record,
+                          char ret_text[static STATUS_LINE_BYTES])
+{
+    char roles[ROLES_TEXT_BYTES];
+    roles_format(record->roles, roles);
+    (void)snprintf(ret_text, STATUS_LINE_BYTES, "connected to %s as %s %s", record->coordinator,
+                   roles[0] != '\0' ? roles : "runner without roles", record->runner_id);
+}
+
+/* What is odd about a connected agent; "" = nothing. */
+static void say_oddities(const struct status_record *record,
+                         char ret_text[static STATUS_LINE_BYTES])
+{
+    bool is_conflict = record->conflict_host_ip[0] != '\0';
+    (void)snprintf(ret_text, STATUS_LINE_BYTES, "%s%s%s",
+                   record->maintenance_mode ? ", in maintenance mode" : "",
+                   is_conflict ? ", another host uses this identity: " : "",
+                   record->conflict_host_ip);
 }
 
 void status_record_line(const struct status_record *record,
                         char ret_line[static STATUS_LINE_BYTES])
 {
-    char since[16];
-    char beat[16];
-    char roles[ROLES_TEXT_BYTES];
+    char since[STATUS_TIME_BYTES];
+    char beat[STATUS_TIME_BYTES];
+    char head[STATUS_LINE_BYTES];
+    char tail[STATUS_LINE_BYTES];
     time_of_day(record->since_wall_ms, since);
     time_of_day(record->last_beat_wall_ms, beat);
-    role_words(record->roles, roles);
     if (record->state == AGENT_CONNECTED) {
-        (void)snprintf(
-            ret_line, STATUS_LINE_BYTES,
-            "connected to %s as %s %s, %u MB, %u used, last heartbeat at %s%s%s%s",
-            record->coordinator, roles, record->runner_id, record->memory_total_mb,
-            record->memory_used_mb, beat,
-            record->maintenance_mode ? ", in maintenance mode" : "",
-            record->conflict_host_ip[0] != '\0' ? ", another host uses this identity: " : "",
-            record->conflict_host_ip);
+        say_connected(record, head);
+        say_oddities(record, tail);
+        (void)snprintf(ret_line, STATUS_LINE_BYTES,
+                       "%.500s, %u MB, %u MB used, last heartbeat at %s%.300s", head,
+                       record->memory_total_mb, record->memory_used_mb, beat, tail);
         return;
     }
     bool is_trying = record->state == AGENT_TRUSTING || record->state == AGENT_ENROLLING ||
@@ -231,4 +263,28 @@ void status_record_line(const struct status_record *record,
     (void)snprintf(ret_line, STATUS_LINE_BYTES, "%s since %s%s%s%s",
                    agent_state_name(record->state), since, has_reason ? ": " : "",
                    has_reason && is_trying ? "the last try failed: " : "", record->reason);
+}
+
+void status_record_line_now(const struct status_record *record, uint64_t now_ms,
+                            int64_t now_wall_ms, char ret_line[static STATUS_LINE_BYTES])
+{
+    char since[STATUS_TIME_BYTES];
+    char head[STATUS_LINE_BYTES];
+    char tail[STATUS_LINE_BYTES];
+    uint64_t beat_age_ms = now_ms > record->last_beat_ms ? now_ms - record->last_beat_ms : 0;
+    uint64_t lease_ms = record->lease_end_ms > now_ms ? record->lease_end_ms - now_ms : 0;
+    if (record->state != AGENT_CONNECTED) {
+        status_record_line(record, ret_line);
+        return;
+    }
+    time_near(record->since_wall_ms, now_wall_ms, since);
+    say_connected(record, head);
+    say_oddities(record, tail);
+    (void)snprintf(ret_line, STATUS_LINE_BYTES,
+                   "%.500s since %s, %u MB, %u MB used, last heartbeat %llu s ago, lease %llu "
+                   "s left, clock skew %lld s%.300s",
+                   head, since, record->memory_total_mb, record->memory_used_mb,
+                   (unsigned long long)(beat_age_ms / MS_PER_S),
+                   (unsigned long long)(lease_ms / MS_PER_S),
+                   (long long)(record->skew_ms / MS_PER_S), tail);
 }

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { STATUS_REASON_BYTES = 512, STATUS_LINE_BYTES = 1024 };
+enum { STATUS_REASON_BYTES = 512, STATUS_LINE_BYTES = 1024, STATUS_TIME_BYTES = 32 };
 
 struct status_record {
     int pid;
@@ -58,11 +58,22 @@ int status_record_erase(const char *runtime_dir, struct err *err) MUST_CHECK;
 
 /**
  * The one line that says the truth without the passing of time making it false (absolute times,
- * UTC): "connected to 192.168.40.10:12443 as allocator 192.168.40.79, 12398 MB, 0 used, last
- * heartbeat at 21:11:05 UTC"
+ * UTC): "connected to 192.168.40.10:12443 as allocator 192.168.40.79, 12398 MB, 0 MB used,
+ * last heartbeat at 21:11:05 UTC"
  */
 void status_record_line(const struct status_record *record,
                         char ret_line[static STATUS_LINE_BYTES]);
+
+/**
+ * The same at this moment, with all that wears off: "connected to 192.168.40.10:12443 as
+ * allocator 192.168.40.79 since 21:11:05 UTC, 12398 MB, 0 MB used, last heartbeat 3 s ago,
+ * lease 27 s left, clock skew 0 s". A day before today stands there, too. @now_ms is boot time.
+ */
+void status_record_line_now(const struct status_record *record, uint64_t now_ms,
+                            int64_t now_wall_ms, char ret_line[static STATUS_LINE_BYTES]);
+
+/** "2026-11-23 21:11:05 UTC" */
+void status_record_time(int64_t wall_ms, char ret_text[static STATUS_TIME_BYTES]);
 
 json_t *status_record_to_json(const struct status_record *record);
 

@@ -136,12 +136,24 @@ static int fail(const struct err *err)
     return err_exit_status(err->code);
 }
 
+static void print_version(void)
+{
+    (void)printf("ece-coordinator %s (%s)\n", ECE_VERSION, ECE_COMMIT);
+}
+
 static int command_run(int argc, char **argv)
 {
     struct daemon daemon = {0};
+    if (opts_take_flag(&argc, argv, "--version")) {
+        print_version();
+        return 0;
+    }
     if (opts_take_flag(&argc, argv, "--help")) {
-        (void)printf("Usage: ece-coordinator run [OPTION...]\n       ece-coordinator run "
-                     "--check-config [OPTION...]\n\n");
+        (void)printf(
+            "Usage: ece-coordinator run [--check-config] [OPTION...]\n\n"
+            "  --check-config              read flags, environment and file, say whether they\n"
+            "                              are valid, and start nothing: exit status 0 valid,\n"
+            "                              64 a flag is wrong, 78 the rest is\n");
         opts_print_help(stdout, coordinator_option_specs);
         return 0;
     }
@@ -181,7 +193,7 @@ int main(int argc, char **argv)
         return command_run(argc - 1, argv + 1);
     }
     if (strcmp(word, "--version") == 0) {
-        (void)printf("ece-coordinator %s (%s)\n", ECE_VERSION, ECE_COMMIT);
+        print_version();
         return 0;
     }
     if (strcmp(word, "--mdoc-options") == 0) { /* makes the table of the man page */

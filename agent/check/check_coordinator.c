@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One coordinator, checked the way that the agent would go: before joining, trust is
- * established as agent/trust.h does; then, and after joining at once, its CA is asked for over
- * a connection that is verified under the trusted CA. Each step that cannot be taken leaves its
- * codes as skipped, with the reason.
+ * established as agent/join/trust.h does; then, and after joining at once, its CA is asked for
+ * over a connection that is verified under the trusted CA. Each step that cannot be taken
+ * leaves its codes as skipped, with the reason.
  */
 #include "agent/check/check_coordinator.h"
 
@@ -126,10 +126,12 @@ static void report_refused(struct check_coordinator *coordinator, const struct e
                       "itself; if it is the right one, make a new roles token there",
                       "%s", err->message);
     } else {
+        char fact[CHECK_FACT_BYTES];
+        check_fact(err->message, TRUST_UNVOUCHED_REMEDY, fact);
         check_failure(&coordinator->report, CHECK_COORDINATOR_TRUST,
                       "copy the installation's ca.pem to this host and give --coordinator-ca "
                       "FILE, or use a token with ca_sha256",
-                      "%s", err->message);
+                      "%s", fact);
     }
 }
 

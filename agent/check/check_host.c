@@ -49,6 +49,7 @@ static void check_address(struct check_report *report, const struct check_host_s
     static const char next[] =
         "give --host-ip with the address by which others reach this host";
     char proc[PROC_PATH_BYTES];
+    char fact[CHECK_FACT_BYTES];
     struct err err = {0};
     if (spec->host_ip != NULL) {
         (void)snprintf(ret_ip, REPORT_HOST_IP_BYTES, "%s", spec->host_ip);
@@ -67,10 +68,13 @@ static void check_address(struct check_report *report, const struct check_host_s
     if (host_address_find(proc, ret_ip, &err) == 0) {
         check_ok(report, CHECK_HOST_ADDRESS, "%s, of the interface with the default route",
                  ret_ip);
-    } else if (spec->needs_address) {
-        check_failure(report, CHECK_HOST_ADDRESS, next, "%s", err.message);
+        return;
+    }
+    check_fact(err.message, HOST_ADDRESS_REMEDY, fact);
+    if (spec->needs_address) {
+        check_failure(report, CHECK_HOST_ADDRESS, next, "%s", fact);
     } else {
-        check_warning(report, CHECK_HOST_ADDRESS, next, "%s", err.message);
+        check_warning(report, CHECK_HOST_ADDRESS, next, "%s", fact);
     }
 }
 
@@ -86,7 +90,9 @@ static void check_memory(struct check_report *report, const struct check_host_sp
         .roles = spec->roles,
     };
     if (capacity_measure(&options, &measured, &err) < 0) {
-        check_failure(report, CHECK_MEMORY_TOTAL, "give --capacity MB", "%s", err.message);
+        char fact[CHECK_FACT_BYTES];
+        check_fact(err.message, CAPACITY_REMEDY, fact);
+        check_failure(report, CHECK_MEMORY_TOTAL, "give --capacity MB", "%s", fact);
     } else if (measured.memory_used_mb > measured.memory_total_mb) {
         check_warning(report, CHECK_MEMORY_TOTAL,
                       "stop instances, lower their limits, or give a larger --capacity",

@@ -129,6 +129,14 @@ void check_report_append(struct check_report *report, struct check_report *from)
     check_report_fini(from);
 }
 
+void check_fact(const char *message, const char *remedy, char ret_fact[static CHECK_FACT_BYTES])
+{
+    const char *at = strstr(message, remedy);
+    int len = at != NULL ? (int)(at - message) : (int)strlen(message);
+    (void)snprintf(ret_fact, CHECK_FACT_BYTES, "%.*s%s", len, message,
+                   at != NULL ? at + strlen(remedy) : "");
+}
+
 bool check_report_is_ok(const struct check_report *report)
 {
     for (size_t i = 0; i < report->count; i++) {

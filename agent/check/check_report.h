@@ -69,6 +69,12 @@ void check_failure(struct check_report *report, const char *code, const char *ne
 void check_skipped(struct check_report *report, const char *code, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
+enum { CHECK_FACT_BYTES = sizeof(((struct err *)NULL)->message) };
+
+/** @message without @remedy, for a finding whose next step says that better. */
+void check_fact(const char *message, const char *remedy,
+                char ret_fact[static CHECK_FACT_BYTES]);
+
 /** Move all findings of @from to the end of @report; @from is empty after. */
 void check_report_append(struct check_report *report, struct check_report *from);
 

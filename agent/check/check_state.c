@@ -205,7 +205,12 @@ static bool check_identity(struct check_report *report, const char *dir, struct 
     struct err err = {0};
     enum identity_found found = IDENTITY_ABSENT;
     if (identity_load(dir, &found, ret, &err) < 0) {
-        check_failure(report, CHECK_STATE_IDENTITY, identity_way_out(&err), "%s", err.message);
+        char fact[CHECK_FACT_BYTES];
+        check_fact(err.message,
+                   err.code == ERR_PERMISSION && err.sys_errno == 0 ? IDENTITY_MODE_REMEDY
+                                                                    : IDENTITY_FILE_REMEDY,
+                   fact);
+        check_failure(report, CHECK_STATE_IDENTITY, identity_way_out(&err), "%s", fact);
         return false;
     }
     if (found == IDENTITY_ABSENT) {

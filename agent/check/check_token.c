@@ -61,8 +61,8 @@ static bool check_form(struct check_report *report, const struct check_token_spe
     check_ok(report, CHECK_TOKEN_FORM, "token %s from %s is well formed, %s",
              ret->token.hints.id, origin,
              ret->token.hints.ca_sha256[0] != '\0'
-                 ? "says which installation to trust"
-                 : "does not say which installation to trust (no ca_sha256)");
+                 ? "and names the installation to trust"
+                 : "but does not name the installation to trust (no ca_sha256)");
     return true;
 }
 
@@ -70,25 +70,22 @@ static void check_expiry(struct check_report *report, const struct check_token_s
                          struct check_token *ret)
 {
     const struct roles_token_hints *hints = &ret->token.hints;
+    static const char next[] =
+        "make a new token on the coordinator, or set this host's clock if it is wrong";
     char warning[256];
     char when[25];
     struct err err = {0};
+    clock_format_utc(hints->expires_at_s * 1000, when);
     if (roles_token_permits(hints, ROLES_NONE, spec->now_s, warning, sizeof warning, &err) <
         0) {
-        check_failure(report, CHECK_TOKEN_EXPIRY,
-                      "make a new token on the coordinator, or set this host's clock if it is "
-                      "wrong",
-                      "%s", err.message);
+        check_failure(report, CHECK_TOKEN_EXPIRY, next,
+                      "the token expired at %s by this host's clock", when);
         ret->problem = CHECK_TOKEN_EXPIRY " failed";
     } else if (warning[0] != '\0') {
-        check_warning(report, CHECK_TOKEN_EXPIRY,
-                      "make a new token on the coordinator, or set this host's clock if it is "
-                      "wrong",
-                      "%s", warning);
+        check_warning(report, CHECK_TOKEN_EXPIRY, next, "%s", warning);
     } else if (!hints->has_expiry) {
         check_ok(report, CHECK_TOKEN_EXPIRY, "valid until it is revoked on the coordinator");
     } else {
-        clock_format_utc(hints->expires_at_s * 1000, when);
         check_ok(report, CHECK_TOKEN_EXPIRY,
                  "valid until %s, %lld min left by this host's clock", when,
                  (long long)((hints->expires_at_s - spec->now_s) / SECONDS_PER_MINUTE));
@@ -109,8 +106,9 @@ static void check_roles(struct check_report *report, const struct check_token_sp
     if (roles_token_permits(&lasting, spec->wanted, spec->now_s, warning, sizeof warning,
                             &err) < 0) {
         check_failure(report, CHECK_TOKEN_ROLES,
-                      "ask for fewer --roles, or make a token that permits these", "%s",
-                      err.message);
+                      "ask for fewer --roles, or make a token that permits these",
+                      "asked for: %s; the token permits only: %s", wanted,
+                      permitted[0] != '\0' ? permitted : "none");
     } else {
         check_ok(report, CHECK_TOKEN_ROLES, "asked for: %s; the token permits: %s",
                  wanted[0] != '\0' ? wanted : "none",

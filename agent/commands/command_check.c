@@ -28,6 +28,8 @@ static void print_help(void)
         "trust and clock; then whether the installation takes this host. Every line is\n"
         "ok, warning, failure or skipped, with a stable code and the next step. Takes at\n"
         "most half a minute and changes nothing. Exit status: 0 no failure, 1 a failure.\n\n"
+        "  --json                      one JSON object: \"ok\", and \"checks\", each with\n"
+        "                              \"code\", \"status\", \"message\" and \"next\"\n\n"
         "The options are those of `ece-agent run`:\n\n");
     opts_print_help(stdout, agent_option_specs);
 }

@@ -159,6 +159,26 @@ static int forget(const struct agent_options *options, struct err *err)
     return 0;
 }
 
+/* Also what cannot be read is forgotten. */
+static int leave_locally(const struct agent_options *options, struct err *err)
+{
+    struct identity identity = {0};
+    struct err unreadable = {0};
+    enum identity_found found = IDENTITY_ABSENT;
+    bool is_absent = identity_load(options->state_dir, &found, &identity, &unreadable) == 0 &&
+                     found == IDENTITY_ABSENT;
+    identity_fini(&identity);
+    if (forget(options, err) < 0) {
+        return -1;
+    }
+    if (is_absent) {
+        (void)printf("there was no identity here: %s\n", options->state_dir);
+    } else {
+        (void)printf("this host has forgotten its identity; the coordinator was not told\n");
+    }
+    return 0;
+}
+
 static int leave_remotely(const struct agent_options *options, struct err *err)
 {
     struct leave leave = {0};
@@ -184,7 +204,24 @@ static int leave_remotely(const struct agent_options *options, struct err *err)
                            "forgets all the same)");
     }
     identity_fini(&leave.identity);
-    return rc;
+    return rc == 0 ? forget(options, err) : -1;
+}
+
+static void print_help(void)
+{
+    (void)printf(
+        "Usage: ece-agent leave [--local] [OPTION...]\n\n"
+        "Removes this runner from its installation and forgets the identity. A running\n"
+        "agent stays up, unenrolled. Exit status: 0 done, 66 this host has not joined;\n"
+        "otherwise nothing was forgotten.\n\n"
+        "  --local                     only forget, for when the coordinator is gone or\n"
+        "                              this host is a copy of another one\n"
+        "  --coordinator-host HOST[:PORT],...\n"
+        "                              ask these first, then those known from joining\n"
+        "  --proxy URL                 reach the coordinator through this HTTP proxy\n"
+        "  --state-dir DIR             where the identity is\n"
+        "  --config FILE               where these may stand, too\n\n"
+        "The other options of `ece-agent run` are accepted and change nothing.\n");
 }
 
 int command_leave(int argc, char **argv)
@@ -194,25 +231,16 @@ int command_leave(int argc, char **argv)
     (void)signal(SIGPIPE, SIG_IGN); /* OpenSSL writes to sockets that the peer has closed */
     bool is_local = opts_take_flag(&argc, argv, "--local");
     if (opts_take_flag(&argc, argv, "--help")) {
-        (void)printf("Usage: ece-agent leave [--local] [--coordinator-host HOST] [--state-dir "
-                     "DIR] [--config FILE]\n\n"
-                     "Removes this runner from its installation and forgets the identity. "
-                     "--local only forgets, for when the\n"
-                     "coordinator is gone or this host is a copy of another one.\n");
+        print_help();
         return 0;
     }
     if (commands_read_options(argc, argv, &options, &err) < 0) {
         (void)fprintf(stderr, "ece-agent leave: %s\n", err.message);
         return err_exit_status(err.code);
     }
-    int rc = is_local ? 0 : leave_remotely(&options, &err);
-    if (rc == 0) {
-        rc = forget(&options, &err);
-    }
+    int rc = is_local ? leave_locally(&options, &err) : leave_remotely(&options, &err);
     if (rc < 0) {
         (void)fprintf(stderr, "ece-agent leave: %s\n", err.message);
-    } else if (is_local) {
-        (void)printf("this host has forgotten its identity; the coordinator was not told\n");
     }
     agent_options_fini(&options);
     return rc < 0 ? err_exit_status(err.code) : 0;

@@ -120,11 +120,9 @@ static void watch_signals(struct daemon *daemon)
 static void warn_of_inline_token(struct daemon *daemon)
 {
     const char *flag = opts_text(daemon->options->raw, "roles-token");
-    if (flag != NULL && flag[0] != '@' && strcmp(flag, "-") != 0) {
+    if (flag != NULL && commands_is_inline_token(flag)) {
         log_warning(&daemon->log, "run",
-                    "the roles token was given on the command line, where every user of this "
-                    "host could see it for a moment; "
-                    "prefer --roles-token @FILE or -");
+                    COMMANDS_INLINE_TOKEN "; prefer --roles-token @FILE or -");
     }
 }
 
@@ -170,8 +168,12 @@ int command_run(int argc, char **argv)
     struct err err = {0};
     struct daemon daemon = {0};
     if (opts_take_flag(&argc, argv, "--help")) {
-        (void)printf("Usage: ece-agent run [OPTION...]\n       ece-agent run --check-config "
-                     "[OPTION...]\n\n");
+        (void)printf("Usage: ece-agent run [--check-config] [OPTION...]\n\n"
+                     "  --check-config              read flags, environment and file, say "
+                     "whether they\n"
+                     "                              are valid, and start nothing: exit status "
+                     "0 valid,\n"
+                     "                              64 a flag is wrong, 78 the rest is\n");
         opts_print_help(stdout, agent_option_specs);
         return 0;
     }

@@ -65,16 +65,14 @@ static void print_line(const struct finding *finding, uint64_t now_ms)
     switch (finding->verdict) {
     case VERDICT_NOT_RUNNING:
         (void)printf("not running: no ece-agent has the state directory; start it with "
-                     "`ece-agent run` or "
-                     "`systemctl start ece-agent`\n");
+                     "`ece-agent run` or `systemctl start ece-agent`\n");
         return;
     case VERDICT_UNREADABLE:
         (void)printf("unknown: %s\n", finding->why.message);
         return;
     case VERDICT_STALE:
         (void)printf("unknown: the agent (pid %d) has not written its status when it had to; "
-                     "it may hang, or use another "
-                     "--runtime-dir\n",
+                     "it may hang, or use another --runtime-dir\n",
                      (int)finding->pid);
         return;
     case VERDICT_TRUE:
@@ -85,59 +83,76 @@ static void print_line(const struct finding *finding, uint64_t now_ms)
                      seconds(now_ms - record->lease_end_ms));
         return;
     }
-    status_record_line(record, line);
-    if (finding->is_connected) {
-        char since[25];
-        clock_format_utc(record->since_wall_ms, since);
-        (void)printf("%s (%.0f s ago), since %s, lease %.0f s left, clock skew %.0f s\n", line,
-                     seconds(now_ms - record->last_beat_ms), since,
-                     seconds(record->lease_end_ms - now_ms), (double)record->skew_ms / 1000);
-    } else {
-        (void)printf("%s\n", line);
-    }
+    status_record_line_now(record, now_ms, clock_wall_ms(clock_system()), line);
+    (void)printf("%s\n", line);
 }
 
-static void print_details(const struct finding *finding, uint64_t now_ms)
+static const char *or_else(const char *text, const char *without)
 {
-    const struct status_record *record = &finding->record;
-    char time[25];
+    return text[0] != '\0' ? text : without;
+}
+
+/* What the line says only of an agent that is connected. */
+static void print_unconnected(const struct status_record *record)
+{
+    char time[STATUS_TIME_BYTES];
     char roles[ROLES_TEXT_BYTES];
-    if (finding->verdict != VERDICT_TRUE) {
-        return;
-    }
     roles_format(record->roles, roles);
-    clock_format_utc(record->since_wall_ms, time);
-    (void)printf("  state          %s since %s\n", agent_state_name(record->state), time);
-    (void)printf("  coordinator    %s\n",
-                 record->coordinator[0] != '\0' ? record->coordinator : "none");
-    (void)printf("  installation   %s\n",
-                 record->installation_id[0] != '\0' ? record->installation_id : "none");
-    (void)printf("  runner id      %s\n",
-                 record->runner_id[0] != '\0' ? record->runner_id : "not known yet");
-    (void)printf("  zone           %s\n", record->zone);
-    (void)printf("  roles          %s\n", roles[0] != '\0' ? roles : "none");
-    (void)printf("  memory         %u MB total (%s), %u MB used by %zu instances\n",
-                 record->memory_total_mb, record->memory_source, record->memory_used_mb,
-                 record->n_instances);
+    status_record_time(record->since_wall_ms, time);
+    (void)printf("  since          %s\n", time);
     if (record->last_beat_wall_ms != 0) {
-        clock_format_utc(record->last_beat_wall_ms, time);
+        status_record_time(record->last_beat_wall_ms, time);
         (void)printf("  last heartbeat %s\n", time);
     }
-    if (record->next_try_ms > now_ms) {
-        (void)printf("  next           in %.0f s\n", seconds(record->next_try_ms - now_ms));
-    }
+    (void)printf("  coordinator    %s\n", or_else(record->coordinator, "none"));
+    (void)printf("  runner id      %s\n", or_else(record->runner_id, "not known yet"));
+    (void)printf("  roles          %s\n", or_else(roles, "none"));
     (void)printf("  clock skew     %.0f s against the coordinator\n",
                  (double)record->skew_ms / 1000);
     if (record->conflict_host_ip[0] != '\0') {
         (void)printf("  CONFLICT       another host, %s, uses this identity\n",
                      record->conflict_host_ip);
     }
+}
+
+static void print_memory(const struct status_record *record)
+{
+    if (record->memory_source[0] == '\0') {
+        (void)printf("  memory         not measured yet\n");
+        return;
+    }
+    (void)printf("  memory         %u MB (%s), %u MB used by %zu instance%s\n",
+                 record->memory_total_mb, record->memory_source, record->memory_used_mb,
+                 record->n_instances, record->n_instances == 1 ? "" : "s");
+}
+
+/* Beside what the line has said. */
+static void print_details(const struct finding *finding, uint64_t now_ms)
+{
+    const struct status_record *record = &finding->record;
+    if (finding->verdict != VERDICT_TRUE) {
+        return;
+    }
+    if (finding->is_connected) {
+        (void)printf("  memory         %s; %zu instance%s\n", record->memory_source,
+                     record->n_instances, record->n_instances == 1 ? "" : "s");
+    } else {
+        print_unconnected(record);
+        print_memory(record);
+    }
+    (void)printf("  installation   %s\n", or_else(record->installation_id, "none"));
+    (void)printf("  zone           %s\n", record->zone);
+    if (record->next_try_ms > now_ms) {
+        (void)printf("  %-14s in %.0f s\n",
+                     finding->is_connected ? "next heartbeat" : "next try",
+                     seconds(record->next_try_ms - now_ms));
+    }
     (void)printf("  agent          version %s, pid %d\n", record->version, record->pid);
 }
 
 static int print_json(const struct finding *finding, uint64_t now_ms)
 {
-    static const char *const verdicts[] = {"true", "not_running", "stale", "unreadable"};
+    static const char *const verdicts[] = {"current", "not_running", "stale", "unreadable"};
     bool has_record = finding->verdict == VERDICT_TRUE;
     bool has_lease = finding->is_connected;
     auto_json *json =
@@ -147,11 +162,27 @@ static int print_json(const struct finding *finding, uint64_t now_ms)
                   has_record ? status_record_to_json(&finding->record) : json_null());
     auto_free char *text = json != NULL ? json_pretty(json) : NULL;
     if (text == NULL) {
-        (void)fprintf(stderr, "ece-agent status: no memory\n");
+        (void)fprintf(stderr, "ece-agent status: out of memory\n");
         return -1;
     }
     (void)fputs(text, stdout);
     return 0;
+}
+
+static void print_help(void)
+{
+    (void)printf(
+        "Usage: ece-agent status [--json] [OPTION...]\n\n"
+        "Says in one line what the running agent does, then the details. Exit status:\n"
+        "0 connected, 69 running but not connected, 75 not running or not known.\n\n"
+        "  --json                      one JSON object: \"connected\", \"record\"\n"
+        "                              (current, not_running, stale or unreadable),\n"
+        "                              \"lease_left_ms\", and \"agent\": what it wrote of\n"
+        "                              itself, null unless the record is current\n"
+        "  --state-dir DIR             of the agent that is meant\n"
+        "  --runtime-dir DIR           of the agent that is meant\n"
+        "  --config FILE               where these may stand, too\n\n"
+        "The other options of `ece-agent run` are accepted and change nothing.\n");
 }
 
 int command_status(int argc, char **argv)
@@ -160,10 +191,7 @@ int command_status(int argc, char **argv)
     struct agent_options options;
     bool wants_json = opts_take_flag(&argc, argv, "--json");
     if (opts_take_flag(&argc, argv, "--help")) {
-        (void)printf("Usage: ece-agent status [--json] [--state-dir DIR] [--runtime-dir DIR] "
-                     "[--config FILE]\n\n"
-                     "Exit status: 0 connected, 69 running but not connected, 75 not running "
-                     "or not known.\n");
+        print_help();
         return 0;
     }
     if (commands_read_options(argc, argv, &options, &err) < 0) {

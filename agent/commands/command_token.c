@@ -14,16 +14,20 @@
 
 static void print_help(FILE *out)
 {
-    (void)fprintf(out, "Usage: ece-agent token inspect TOKEN|@FILE|-\n\n"
-                       "Says which roles a roles token permits, until when and for which "
-                       "installation. The host cannot verify\n"
-                       "the token: only the coordinator can. Exit status: 0 usable, 65 "
-                       "malformed, 77 expired.\n");
+    (void)fprintf(
+        out, "Usage: ece-agent token inspect @FILE|-|TOKEN\n\n"
+             "Says which roles a roles token permits, until when and for which installation.\n"
+             "The host cannot verify the token: only the coordinator can. Give a file or, by\n"
+             "-, standard input: the token itself on a command line is seen by other users.\n"
+             "\n"
+             "Exit status: 0 usable, 64 wrong command line, 65 malformed, 66 no such file,\n"
+             "74 cannot be read, 77 expired, or reading it is not permitted.\n");
 }
 
 static int read_text(char *word, struct buf *ret, struct err *err)
 {
-    if (word[0] != '@' && strcmp(word, "-") != 0) {
+    if (commands_is_inline_token(word)) {
+        commands_warn_of_inline_token("token inspect", "@FILE or -");
         size_t len = strlen(word);
         int rc = buf_append(ret, word, len, err);
         explicit_bzero(word, len); /* it stood in the process list long enough */
@@ -94,7 +98,7 @@ static int inspect(char *word)
 
 int command_token(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+    if (opts_take_flag(&argc, argv, "--help")) {
         print_help(stdout);
         return 0;
     }

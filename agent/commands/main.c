@@ -21,11 +21,10 @@ static const struct command commands[] = {
     {"run", command_run, "join an installation and stay connected (the daemon)"},
     {"status", command_status, "say what the running agent does; exit 0 only when connected"},
     {"check", command_check,
-     "check this host before or after joining: network, trust, token, memory"},
+     "check this host before or after joining: what is wrong, what to do"},
     {"token", command_token,
-     "token inspect TOKEN|@FILE|-: what a roles token permits, and until when"},
-    {"leave", command_leave,
-     "leave the installation; --local forgets it without asking the coordinator"},
+     "token inspect @FILE|-|TOKEN: what a roles token permits, until when"},
+    {"leave", command_leave, "leave the installation; --local only forgets it on this host"},
 };
 
 static void print_help(FILE *out)
@@ -39,6 +38,23 @@ static void print_help(FILE *out)
                   "\n  --version  --help  (also after each command)\n\nSee ece-agent(8).\n");
 }
 
+static void print_version(void)
+{
+    (void)printf("ece-agent %s (%s)\n", ECE_VERSION, ECE_COMMIT);
+}
+
+static int run_command(const struct command *command, int argc, char **argv)
+{
+    if (opts_take_flag(&argc, argv, "--version")) {
+        print_version();
+        return 0;
+    }
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+    int status = command->run(argc, argv);
+    curl_global_cleanup();
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     /* Keys and tokens live in this process: no core dump, no ptrace by others. */
@@ -50,7 +66,7 @@ int main(int argc, char **argv)
         return argc > 1 ? 0 : EX_USAGE;
     }
     if (strcmp(word, "--version") == 0) {
-        (void)printf("ece-agent %s (%s)\n", ECE_VERSION, ECE_COMMIT);
+        print_version();
         return 0;
     }
     if (strcmp(word, "--mdoc-options") == 0) { /* makes the table of the man page */
@@ -59,10 +75,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
         if (strcmp(word, commands[i].name) == 0) {
-            (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-            int status = commands[i].run(argc - 1, argv + 1);
-            curl_global_cleanup();
-            return status;
+            return run_command(&commands[i], argc - 1, argv + 1);
         }
     }
     (void)fprintf(stderr, "ece-agent: \"%s\" is no command; see ece-agent --help\n", word);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The identity file, state_dir/identity.json. Owns its form and its permissions; when it is
- * written is decided in agent.c. A file that cannot be read whole is never replaced silently:
- * the host key in it may be the only way back.
+ * written is decided in agent_join.c and agent_identity.c. A file that cannot be read whole is
+ * never replaced silently: the host key in it may be the only way back.
  */
 #include "agent/join/identity.h"
 
@@ -115,9 +115,8 @@ static int check_mode(const char *path, struct err *err)
     }
     if ((info.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
         return err_set(err, ERR_PERMISSION,
-                       "%s holds the host key and has mode %04o; others may have read it: "
-                       "`chmod 600` it if you "
-                       "know that nobody did, otherwise `ece-agent leave` and join again",
+                       "%s holds the host key and has mode %04o; others may have read "
+                       "it" IDENTITY_MODE_REMEDY,
                        path, (unsigned)(info.st_mode & 07777));
     }
     return 0;
@@ -129,10 +128,7 @@ static int refuse_file(const char *path, struct err *err)
     if (err->code == ERR_INVALID || err->code == ERR_TOO_LARGE) {
         err->code = ERR_CORRUPT;
     }
-    return err_wrap(err,
-                    "load the host's identity from %s (restore it from a backup, or give it up "
-                    "with `ece-agent leave --local` and join again with a roles token)",
-                    path);
+    return err_wrap(err, "load the host's identity from %s" IDENTITY_FILE_REMEDY, path);
 }
 
 int identity_load(const char *state_dir, enum identity_found *ret_found, struct identity *ret,

@@ -31,6 +31,13 @@ struct identity {
     struct endpoint_list coordinators;
 };
 
+/* What the messages of identity_load() end with or contain, for those who say it elsewhere. */
+#define IDENTITY_MODE_REMEDY                                                                   \
+    ": `chmod 600` it if you know that nobody did, otherwise `ece-agent leave` and join again"
+#define IDENTITY_FILE_REMEDY                                                                   \
+    " (restore it from a backup, or give it up with `ece-agent leave --local` and join again " \
+    "with a roles token)"
+
 enum identity_found { IDENTITY_FOUND, IDENTITY_ABSENT };
 
 /** Read it. A torn, foreign or newer file is an error that names the file and the way out,

@@ -105,7 +105,7 @@ static const char *paste_hint(const char *text, size_t len, enum jwt_rule rule)
     if (rule == JWT_RULE_EMPTY) {
         return " (is the shell variable or file empty?)";
     }
-    if (rule == JWT_RULE_SEGMENTS) {
+    if (rule == JWT_RULE_SEGMENTS || rule == JWT_RULE_ENCODING) {
         return " (was it cut when it was copied?)";
     }
     if (rule != JWT_RULE_CHARACTERS || len == 0) {
@@ -116,7 +116,11 @@ static const char *paste_hint(const char *text, size_t len, enum jwt_rule rule)
     if (first == '"' || first == '\'' || last == '"' || last == '\'' || first >= 0x80) {
         return " (remove the quotes around it)";
     }
-    return isspace(first) || isspace(last) ? " (remove the blanks around it)" : "";
+    if (isspace(first) || isspace(last)) {
+        return " (remove the blanks around it)";
+    }
+    bool has_blank = memchr(text, ' ', len) != NULL || memchr(text, '\n', len) != NULL;
+    return has_blank ? " (copy it as one word)" : "";
 }
 
 int roles_token_parse(const char *text, size_t len, struct roles_token *ret, struct err *err)

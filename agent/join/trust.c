@@ -152,9 +152,7 @@ static void explain_unvouched(const struct trust *trust, struct trust_result *re
     struct err inner = result->error;
     (void)err_set(&result->error, inner.code,
                   "the roles token carries no ca_sha256, and %s does not vouch for the "
-                  "coordinator either: %s. Give "
-                  "--coordinator-ca FILE with the installation's ca.pem, or a token of a "
-                  "coordinator that adds ca_sha256",
+                  "coordinator either: %s" TRUST_UNVOUCHED_REMEDY,
                   trust->ca_file_pem != NULL ? "--coordinator-ca"
                                              : "the system's certificate store",
                   inner.message);

@@ -12,6 +12,11 @@
 #include "common/codec/x509.h"
 #include "common/loop/http_client.h"
 
+/* What the message ends with when nothing vouches for a coordinator. */
+#define TRUST_UNVOUCHED_REMEDY                                                                 \
+    ". Give --coordinator-ca FILE with the installation's ca.pem, or a token of a "            \
+    "coordinator that adds ca_sha256"
+
 struct trust;
 
 enum trust_outcome {

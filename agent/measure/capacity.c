@@ -193,8 +193,8 @@ static int measure_memory(const struct capacity_options *options, int root_fd, b
     cgroup_tree_open(&tree, root_fd, options->instances_slice);
     if (!is_known && options->settings_mb == 0 && options->flag_mb == 0) {
         return err_set(err, ERR_ABSENT,
-                       "measure the memory of this host: %s/proc/meminfo has no MemTotal: give "
-                       "--capacity",
+                       "measure the memory of this host: %s/proc/meminfo has no "
+                       "MemTotal" CAPACITY_REMEDY,
                        is_live ? "" : options->root);
     }
     /* Without a MemTotal (there is an override) every number below "unlimited" is a limit. */

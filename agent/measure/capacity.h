@@ -12,6 +12,9 @@
 
 #include <stdint.h>
 
+/* What the message ends with when the memory cannot be measured. */
+#define CAPACITY_REMEDY ": give --capacity"
+
 struct capacity_options {
     const char *root;            /* "/" or a captured tree */
     const char *instances_slice; /* "ece-instances.slice" */

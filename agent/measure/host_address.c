@@ -158,26 +158,25 @@ int host_address_find(const char *proc_root, char ret_ip[static REPORT_HOST_IP_B
                       struct err *err)
 {
     static const char doing[] = "find the address of this host";
-    static const char remedy[] = "give --host-ip";
     CLEANUP(cleanup_addresses) struct ifaddrs *addresses = NULL;
     struct err v4 = {0};
     struct err v6 = {0};
     if (getifaddrs(&addresses) < 0) {
         addresses = NULL;
-        return err_set_errno(err, errno, "%s (or %s): list the interfaces", doing, remedy);
+        return err_set_errno(err, errno, "%s (or give --host-ip): list the interfaces", doing);
     }
     if (find(proc_root, AF_INET, addresses, ret_ip, &v4) == 0) {
         return 0;
     }
     if (v4.code != ERR_ABSENT) {
-        return err_set(err, v4.code, "%s: %.200s: %s", doing, v4.message, remedy);
+        return err_set(err, v4.code, "%s: %.200s" HOST_ADDRESS_REMEDY, doing, v4.message);
     }
     if (find(proc_root, AF_INET6, addresses, ret_ip, &v6) == 0) {
         return 0;
     }
     if (v6.code != ERR_ABSENT) {
-        return err_set(err, v6.code, "%s: %.200s: %s", doing, v6.message, remedy);
+        return err_set(err, v6.code, "%s: %.200s" HOST_ADDRESS_REMEDY, doing, v6.message);
     }
-    return err_set(err, ERR_ABSENT, "%s: %.200s, %.200s: %s", doing, v4.message, v6.message,
-                   remedy);
+    return err_set(err, ERR_ABSENT, "%s: %.200s, %.200s" HOST_ADDRESS_REMEDY, doing, v4.message,
+                   v6.message);
 }

@@ -9,6 +9,9 @@
 
 #include <ifaddrs.h>
 
+/* What the messages of host_address_find() end with. */
+#define HOST_ADDRESS_REMEDY ": give --host-ip"
+
 /**
  * IPv4 of the default route's interface, else IPv6 (global). @proc_root is "/proc" (for tests:
  * a captured tree that holds net/route and net/ipv6_route). Several default routes of equal

@@ -98,7 +98,7 @@ int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret
 {
     char shown[PARSE_SHOWN_BYTES];
     if (parse_parts(text, default_port, ret, err) < 0) {
-        return err_wrap(err, "address '%s'", parse_shown(text, shown));
+        return err_wrap(err, "address \"%s\"", parse_shown(text, shown));
     }
     return 0;
 }
@@ -111,10 +111,10 @@ int endpoint_list_parse(const char *text, uint16_t default_port, struct endpoint
     int rc = 0;
     int count = parse_list(text, ',', parts, ENDPOINT_LIST_MAX, err);
     if (count < 0) {
-        return err_wrap(err, "list of addresses");
+        return -1;
     }
     if (count == 0) {
-        return err_set(err, ERR_INVALID, "list of addresses: it is empty");
+        return err_set(err, ERR_INVALID, "the list of addresses is empty");
     }
     for (int i = 0; i < count; i++) {
         struct endpoint endpoint;

@@ -58,12 +58,17 @@ static int write_pid(int fd)
     return pwrite(fd, text, (size_t)len, 0) == len && ftruncate(fd, len) == 0 ? 0 : -1;
 }
 
-static int refuse_busy(const char *path, pid_t holder, struct err *err)
+/* Each program locks files of its own, so the holder is one of its kind. What the lock is for
+ * the callers say. */
+static int refuse_busy(pid_t holder, struct err *err)
 {
+    static const char way_out[] = "stop it or give another --state-dir";
     if (holder == 0) {
-        return err_set(err, ERR_BUSY, "lock %s: another process holds it", path);
+        return err_set(err, ERR_BUSY, "another %s uses it; %s", program_invocation_short_name,
+                       way_out);
     }
-    return err_set(err, ERR_BUSY, "lock %s: process %d holds it", path, (int)holder);
+    return err_set(err, ERR_BUSY, "another %s (pid %d) uses it; %s",
+                   program_invocation_short_name, (int)holder, way_out);
 }
 
 int fs_lock(const char *path, int *ret_fd, struct err *err)
@@ -76,7 +81,7 @@ int fs_lock(const char *path, int *ret_fd, struct err *err)
         if (errno != EWOULDBLOCK) {
             return err_set_errno(err, errno, "lock %s", path);
         }
-        return refuse_busy(path, read_pid(fd), err);
+        return refuse_busy(read_pid(fd), err);
     }
     if (write_pid(fd) < 0) {
         return err_set_errno(err, errno, "lock %s: write our process number", path);

@@ -30,7 +30,7 @@ static int check_switch(const char *text, struct err *err)
 {
     if (strcmp(text, "true") != 0 && strcmp(text, "false") != 0) {
         char shown[PARSE_SHOWN_BYTES];
-        return err_set(err, ERR_INVALID, "'%s' is neither true nor false",
+        return err_set(err, ERR_INVALID, "\"%s\" is neither true nor false",
                        parse_shown(text, shown));
     }
     return 0;
@@ -109,7 +109,7 @@ static int take_flag(struct opts *opts, const char *word, const char *next, stru
     char origin[OPTS_ORIGIN_BYTES];
     const struct opts_place place = {OPT_SOURCE_FLAG, origin};
     if (strncmp(word, "--", 2) != 0 || word[2] == '\0') {
-        return err_set(err, ERR_USAGE, "'%s' is not a flag (see --help)",
+        return err_set(err, ERR_USAGE, "\"%s\" is not a flag (see --help)",
                        parse_shown(word, shown));
     }
     const char *name = word + 2;
@@ -117,7 +117,7 @@ static int take_flag(struct opts *opts, const char *word, const char *next, stru
     const char *inline_value = name[len] == '=' ? name + len + 1 : NULL;
     size_t index = find(opts, name, len);
     if (index == opts->count || (opts->specs[index].sources & OPT_FLAG) == 0) {
-        return err_set(err, ERR_USAGE, "unknown flag '%.*s' (see --help)", (int)len + 2,
+        return err_set(err, ERR_USAGE, "unknown flag \"%.*s\" (see --help)", (int)len + 2,
                        parse_shown(word, shown));
     }
     (void)snprintf(origin, sizeof origin, "flag --%s", opts->specs[index].name);
@@ -134,10 +134,9 @@ static int take_flag(struct opts *opts, const char *word, const char *next, stru
         return err_set(err, ERR_USAGE, "%s: the value is missing", origin);
     }
     if (next[0] == '-' && next[1] != '\0') {
-        return err_set(
-            err, ERR_USAGE,
-            "%s: the value is missing (write --%s=VALUE for one that begins with '-')", origin,
-            opts->specs[index].name);
+        return err_set(err, ERR_USAGE,
+                       "%s: the value is missing (write --%s=VALUE for one that begins with -)",
+                       origin, opts->specs[index].name);
     }
     return opts_assign(opts, index, &place, next, err) < 0 ? -1 : 2;
 }
@@ -268,12 +267,6 @@ const char *opts_text(const struct opts *opts, const char *name)
 uint64_t opts_u64(const struct opts *opts, const char *name)
 {
     return value_of(opts, name)->number;
-}
-
-bool opts_switch(const struct opts *opts, const char *name)
-{
-    const char *text = value_of(opts, name)->text;
-    return text != NULL && strcmp(text, "true") == 0;
 }
 
 enum opt_source opts_source(const struct opts *opts, const char *name)

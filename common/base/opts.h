@@ -80,7 +80,6 @@ void opts_free(struct opts *opts);
 /** NULL when it has no value at all. Borrowed. An unknown name is a bug (assert). */
 const char *opts_text(const struct opts *opts, const char *name);
 uint64_t opts_u64(const struct opts *opts, const char *name); /* 0 when it has no value */
-bool opts_switch(const struct opts *opts, const char *name);
 enum opt_source opts_source(const struct opts *opts, const char *name);
 /** "flag --capacity", "environment ECE_AGENT_CAPACITY", "/etc/ece/agent.conf:12", "default":
  * for messages. Borrowed. */

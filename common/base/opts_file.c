@@ -54,7 +54,7 @@ static int take_line(struct opts *opts, char *line, const char *path, unsigned n
     const char *key = trim(line);
     size_t index = find_key(opts, key);
     if (index == opts->count) {
-        return err_set(err, ERR_CONFIG, "%s:%u: unknown key '%s'", path, number,
+        return err_set(err, ERR_CONFIG, "%s:%u: unknown key \"%s\"", path, number,
                        parse_shown(key, shown));
     }
     if ((opts->specs[index].sources & OPT_FILE) == 0) {

@@ -41,11 +41,11 @@ const char *parse_shown(const char *text, char ret[static PARSE_SHOWN_BYTES])
     return ret;
 }
 
-/* "'value' is no RULE". */
+/* "\"value\" is no RULE". */
 static int refuse(const char *text, const char *rule, struct err *err)
 {
     char shown[PARSE_SHOWN_BYTES];
-    return err_set(err, ERR_INVALID, "'%s' is no %s", parse_shown(text, shown), rule);
+    return err_set(err, ERR_INVALID, "\"%s\" is no %s", parse_shown(text, shown), rule);
 }
 
 int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struct err *err)
@@ -153,7 +153,7 @@ int parse_runner_id(const char *text, struct err *err)
         is_good = is_alnum(text[i]) || strchr("._:-", text[i]) != NULL;
     }
     if (!is_good) {
-        return refuse(text, "runner id (1 to 128 letters, digits, '.', '_', ':' and '-')", err);
+        return refuse(text, "runner id (1 to 128 letters, digits and . _ : -)", err);
     }
     return 0;
 }

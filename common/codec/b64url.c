@@ -105,7 +105,7 @@ static int check_text(const char *text, size_t len, struct err *err)
     unsigned spare = len % 4 == 2 ? 0x0f : len % 4 == 3 ? 0x03 : 0;
     if (spare != 0 && ((unsigned)value_of(text[len - 1]) & spare) != 0) {
         return err_set(err, ERR_INVALID,
-                       "decode base64url: the last character carries stray bits: '%c'",
+                       "decode base64url: the last character carries stray bits: \"%c\"",
                        text[len - 1]);
     }
     return 0;

@@ -79,7 +79,7 @@ static int PRINTF_LIKE(4, 5)
     (void)vsnprintf(reason, sizeof reason, format, args); /* cut is fine */
     va_end(args);
     form->rule = rule;
-    return err_set(err, ERR_INVALID, "read the token: %s", reason);
+    return err_set(err, ERR_INVALID, "%s", reason);
 }
 
 static bool is_token_character(char c)
@@ -104,14 +104,11 @@ static int check_characters(struct form *form, const char *text, size_t len, str
         }
         if (c == ' ' || c == '\t' || c == '\n' || c == '\r') {
             return refuse(form, JWT_RULE_CHARACTERS, err,
-                          "there is a blank or line break in it at character %zu; copy the "
-                          "token as one word",
-                          i + 1);
+                          "there is a blank or line break in it at character %zu", i + 1);
         }
         if (c == '"' || c == '\'') {
             return refuse(form, JWT_RULE_CHARACTERS, err,
-                          "there is a quote in it at character %zu; give the token without",
-                          i + 1);
+                          "there is a quote in it at character %zu", i + 1);
         }
         return refuse(form, JWT_RULE_CHARACTERS, err,
                       "character %zu cannot stand in a token: byte 0x%02x", i + 1, (unsigned)c);
@@ -142,8 +139,7 @@ static int split(struct form *form, const char *text, size_t len,
         return 0;
     }
     return refuse(form, JWT_RULE_SEGMENTS, err,
-                  "it must be three parts joined by dots, none of them empty; "
-                  "was it copied whole?");
+                  "it must be three parts joined by dots, none of them empty");
 }
 
 static int decode(struct form *form, const char *what, const struct segment *segment,
@@ -154,8 +150,7 @@ static int decode(struct form *form, const char *what, const struct segment *seg
         return err->code == ERR_NO_MEMORY
                    ? -1
                    : refuse(form, JWT_RULE_ENCODING, err,
-                            "its %s is not canonical base64url; was it copied whole? (%s)",
-                            what, err->message);
+                            "its %s is not canonical base64url: %s", what, err->message);
     }
     return 0;
 }

@@ -30,11 +30,11 @@ static int parse_role(const char *name, roles_t *ret, struct err *err)
     for (size_t i = 0; i < ARRAY_LEN(roles_system_names); i++) {
         if (strcmp(name, roles_system_names[i]) == 0) {
             return err_set(err, ERR_INVALID,
-                           "'%s' is held by every runner and cannot be asked for", name);
+                           "\"%s\" is held by every runner and cannot be asked for", name);
         }
     }
     return err_set(err, ERR_INVALID,
-                   "'%s' is no role (the roles are director, coordinator, proxy, allocator)",
+                   "\"%s\" is no role (the roles are director, coordinator, proxy, allocator)",
                    parse_shown(name, shown));
 }
 
@@ -45,7 +45,7 @@ int roles_parse_list(const char *text, roles_t *ret, struct err *err)
     int rc = 0;
     int count = parse_list(text, ',', parts, LIST_MAX, err);
     if (count < 0) {
-        return err_wrap(err, "roles");
+        return -1;
     }
     for (int i = 0; i < count; i++) {
         roles_t role = ROLES_NONE;
@@ -56,7 +56,7 @@ int roles_parse_list(const char *text, roles_t *ret, struct err *err)
         free(parts[i]);
     }
     if (rc < 0) {
-        return err_wrap(err, "roles");
+        return -1;
     }
     *ret = roles;
     return 0;

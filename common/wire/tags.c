@@ -34,19 +34,19 @@ static int add(struct wire_tags *tags, const char *key, const char *value, struc
         return err_set(err, ERR_INVALID, "a tag's key is empty");
     }
     if (key_len >= WIRE_TAG_KEY_BYTES) {
-        return err_set(err, ERR_INVALID, "key '%s...' is longer than %d bytes",
+        return err_set(err, ERR_INVALID, "key \"%s...\" is longer than %d bytes",
                        parse_shown(key, shown), WIRE_TAG_KEY_BYTES - 1);
     }
     if (value_len >= WIRE_TAG_VALUE_BYTES) {
-        return err_set(err, ERR_INVALID, "the value of '%s' is longer than %d bytes",
+        return err_set(err, ERR_INVALID, "the value of \"%s\" is longer than %d bytes",
                        parse_shown(key, shown), WIRE_TAG_VALUE_BYTES - 1);
     }
     if (!is_showable(key) || !is_showable(value)) {
-        return err_set(err, ERR_INVALID, "'%s' or its value is no plain UTF-8 text",
+        return err_set(err, ERR_INVALID, "\"%s\" or its value is no plain UTF-8 text",
                        parse_shown(key, shown));
     }
     if (is_known(tags, key)) {
-        return err_set(err, ERR_INVALID, "key '%s' stands there twice",
+        return err_set(err, ERR_INVALID, "key \"%s\" stands there twice",
                        parse_shown(key, shown));
     }
     assert(tags->items != NULL); /* reserve() came first */
@@ -69,7 +69,7 @@ static int add_pair(struct wire_tags *tags, char *pair, struct err *err)
     char shown[PARSE_SHOWN_BYTES];
     char *colon = strchr(pair, ':');
     if (colon == NULL) {
-        return err_set(err, ERR_INVALID, "'%s' is not key:value", parse_shown(pair, shown));
+        return err_set(err, ERR_INVALID, "\"%s\" is not key:value", parse_shown(pair, shown));
     }
     *colon = '\0';
     return add(tags, pair, colon + 1, err);
@@ -81,7 +81,7 @@ int wire_tags_parse(const char *text, struct wire_tags *ret, struct err *err)
     CLEANUP(wire_tags_fini) struct wire_tags tags = {0};
     int count = parse_list(text, ',', parts, WIRE_TAGS_MAX, err);
     if (count < 0) {
-        return err_wrap(err, "tags");
+        return -1;
     }
     int rc = reserve(&tags, (size_t)count, err);
     for (int i = 0; i < count; i++) {
@@ -91,7 +91,7 @@ int wire_tags_parse(const char *text, struct wire_tags *ret, struct err *err)
         free(parts[i]);
     }
     if (rc < 0) {
-        return err_wrap(err, "tags");
+        return -1;
     }
     *ret = tags;
     tags = (struct wire_tags){0};

@@ -161,7 +161,7 @@ static void enroll(struct handlers *handlers, struct exchange *exchange,
     }
     struct pending *pending = pending_new(handlers, exchange);
     if (pending == NULL) {
-        handlers_reply_unavailable(exchange, "no memory");
+        handlers_reply_unavailable(exchange, "out of memory");
         return;
     }
     struct registry_enroll enrolment = {
@@ -379,7 +379,7 @@ void handle_agent_leave(struct exchange *exchange, void *context)
     }
     struct pending *pending = pending_new(handlers, exchange);
     if (pending == NULL) {
-        handlers_reply_unavailable(exchange, "no memory");
+        handlers_reply_unavailable(exchange, "out of memory");
         return;
     }
     if (registry_leave(handlers->registry, runner->record.id, NULL, on_left, pending, &err) <

@@ -212,9 +212,22 @@ static void appending_moves_the_findings_in_order(void **state)
     check_report_fini(&all); /* any number of times */
 }
 
+static void a_fact_is_a_message_without_its_remedy(void **state)
+{
+    (void)state;
+    char fact[CHECK_FACT_BYTES];
+    check_fact("no route: give --host-ip", ": give --host-ip", fact);
+    assert_string_equal(fact, "no route");
+    check_fact("load x (restore it): it is torn", " (restore it)", fact);
+    assert_string_equal(fact, "load x: it is torn");
+    check_fact("something else", ": give --host-ip", fact);
+    assert_string_equal(fact, "something else");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fact_is_a_message_without_its_remedy),
         cmocka_unit_test(the_text_is_aligned_and_says_the_next_step_below),
         cmocka_unit_test(the_json_has_every_member_of_every_check),
         cmocka_unit_test(only_failures_and_missing_findings_make_it_not_ok),

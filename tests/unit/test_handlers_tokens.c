@@ -205,7 +205,7 @@ static void what_is_wrong_is_refused_by_name_and_makes_nothing(void **state)
         {"{\"persistent\":1}", "persistent: must be true or false"},
         {"{\"persistent\":true,\"roles\":\"allocator\"}", "roles: must be an array"},
         {"{\"persistent\":true,\"roles\":{}}", "roles: must be an array"},
-        {"{\"persistent\":true,\"roles\":[\"allocators\"]}", "'allocators' is no role"},
+        {"{\"persistent\":true,\"roles\":[\"allocators\"]}", "\"allocators\" is no role"},
         {"{\"persistent\":true,\"roles\":[\"allocator\",1]}", "roles[1]"},
         {"{\"persistent\":true,\"roles\":[null]}", "roles[0]"},
         {"{\"persistent\":true,\"roles\":[\"beats-runner\"]}", "beats-runner"},

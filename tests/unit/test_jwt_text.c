@@ -353,10 +353,10 @@ static void a_pasted_blank_or_quote_is_named_in_the_message(void **state)
         const char *row;
         const char *words;
     } cases[] = {
-        {"leading-blank", "blank or line break in it at character 1;"},
-        {"wrapped", "blank or line break in it at character 77;"},
-        {"single-quotes", "quote in it at character 1;"},
-        {"two-segments", "was it copied whole?"},
+        {"leading-blank", "blank or line break in it at character 1"},
+        {"wrapped", "blank or line break in it at character 77"},
+        {"single-quotes", "quote in it at character 1"},
+        {"two-segments", "three parts joined by dots"},
         {"alg-none", "\"HS256\""},
         {"typ-at+jwt", "\"JWT\""},
         {"crit", "\"crit\""},

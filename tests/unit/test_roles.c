@@ -40,13 +40,13 @@ static void unknown_and_system_roles_are_refused_by_name(void **state)
         const char *text;
         const char *named;
     } cases[] = {
-        {"allocator,allocater", "'allocater' is no role"},
-        {"Allocator", "'Allocator' is no role"},
-        {"allocator proxy", "'allocator proxy' is no role"},
-        {"proxy,beats-runner", "'beats-runner' is held by every runner"},
-        {"services-forwarder", "'services-forwarder' is held by every runner"},
+        {"allocator,allocater", "\"allocater\" is no role"},
+        {"Allocator", "\"Allocator\" is no role"},
+        {"allocator proxy", "\"allocator proxy\" is no role"},
+        {"proxy,beats-runner", "\"beats-runner\" is held by every runner"},
+        {"services-forwarder", "\"services-forwarder\" is held by every runner"},
         {"proxy,,allocator", "empty"},
-        {"x\x1b[31m", "'x?[31m' is no role"},
+        {"x\x1b[31m", "\"x?[31m\" is no role"},
     };
 
     (void)state;

@@ -64,7 +64,7 @@ static void a_second_open_is_refused_and_names_the_holder(void **state)
     struct err err = {0};
     struct sqlite_file *second = NULL;
     struct sqlite_file *first = open_file(db_path(*state, path));
-    (void)snprintf(holder, sizeof(holder), "process %d", (int)getpid());
+    (void)snprintf(holder, sizeof(holder), "(pid %d)", (int)getpid());
 
     assert_int_equal(sqlite_file_open(&second, path, &err), -1);
 

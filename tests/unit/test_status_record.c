@@ -77,12 +77,32 @@ static void the_line_says_what_is(void **state)
     status_record_line(&record, line);
     assert_string_equal(
         line,
-        "connected to 192.168.40.10:12443 as allocator 192.168.40.79, 12398 MB, 0 used, last "
-        "heartbeat at 20:51:05 UTC");
+        "connected to 192.168.40.10:12443 as allocator 192.168.40.79, 12398 MB, 0 MB used, "
+        "last heartbeat at 20:51:05 UTC");
     record.maintenance_mode = true;
     (void)snprintf(record.conflict_host_ip, sizeof record.conflict_host_ip, "10.0.0.9");
     status_record_line(&record, line);
     assert_non_null(strstr(line, "maintenance mode"));
+    assert_non_null(strstr(line, "10.0.0.9"));
+}
+
+static void the_line_of_now_says_all_once(void **state)
+{
+    (void)state;
+    char line[STATUS_LINE_BYTES];
+    struct status_record record = connected();
+    status_record_line_now(&record, 4000, record.since_wall_ms + 3000, line);
+    assert_string_equal(
+        line,
+        "connected to 192.168.40.10:12443 as allocator 192.168.40.79 since 20:51:05 UTC, 12398 "
+        "MB, 0 MB used, last heartbeat 3 s ago, lease 27 s left, clock skew -42 s");
+    /* Another day's time of day alone would be taken for today's. */
+    record.since_wall_ms -= 24LL * 3600 * 1000;
+    record.roles = ROLES_NONE;
+    (void)snprintf(record.conflict_host_ip, sizeof record.conflict_host_ip, "10.0.0.9");
+    status_record_line_now(&record, 4000, record.since_wall_ms + 24LL * 3600 * 1000, line);
+    assert_non_null(strstr(line, "as runner without roles 192.168.40.79 since 2026-11-22 "
+                                 "20:51:05 UTC, "));
     assert_non_null(strstr(line, "10.0.0.9"));
 }
 
@@ -97,6 +117,8 @@ static void only_connected_says_connected(void **state)
         (void)snprintf(record.reason, sizeof record.reason, "10.0.0.1:12443 refused");
         status_record_line(&record, line);
         assert_int_equal(strncmp(line, "connected", 9) == 0, i == AGENT_CONNECTED);
+        status_record_line_now(&record, 4000, record.since_wall_ms, line);
+        assert_int_equal(strncmp(line, "connected", 9) == 0, i == AGENT_CONNECTED);
         assert_int_equal(strstr(line, "10.0.0.1:12443 refused") != NULL, i != AGENT_CONNECTED);
     }
 }
@@ -109,6 +131,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_torn_record_is_an_error_and_no_status, tmpdir_setup,
                                         tmpdir_teardown),
         cmocka_unit_test(the_line_says_what_is),
+        cmocka_unit_test(the_line_of_now_says_all_once),
         cmocka_unit_test(only_connected_says_connected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,8 @@ static void wrong_tags_are_refused_with_the_reason(void **state)
         const char *text;
         const char *reason;
     } cases[] = {
-        {"ssd", "'ssd' is not key:value"},
-        {"a:1,b:2,a:3", "key 'a' stands there twice"},
+        {"ssd", "\"ssd\" is not key:value"},
+        {"a:1,b:2,a:3", "key \"a\" stands there twice"},
         {":v", "key is empty"},
         {"a:1,,b:2", "empty"},
         {"a:\x1b[1m", "plain UTF-8"},
