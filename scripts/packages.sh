@@ -6,9 +6,9 @@ set -euo pipefail
 build=(build-essential cmake ninja-build pkg-config git
   libuv1-dev libcurl4-openssl-dev libjansson-dev libjwt-dev libsystemd-dev libssl-dev
   libmicrohttpd-dev libgnutls28-dev libsqlite3-dev libcrypt-dev
-  ca-certificates curl jq openssl)
+  ca-certificates curl jq openssl file)
 test=(libcmocka-dev bats shellcheck clang-14 clang-format-14 clang-tidy-14 mandoc sqlite3 python3 faketime
-  procps iproute2)
+  procps iproute2 systemd lintian)
 
 case ${1:-} in
 build) wanted=("${build[@]}") ;;

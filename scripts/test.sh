@@ -77,6 +77,10 @@ style_checks() {
   check "protocol requirements are tested" scripts/check-requirements.sh
   check "man pages" man_check
   check "option tables of the man pages" scripts/man-options.sh --check "$build"
+  check "units (systemd-analyze)" scripts/check-units.sh
+  check "journal catalog" scripts/check-catalog.sh
+  check "bash completion" scripts/check-completion.sh "$build"
+  check "packages (lintian)" scripts/check-packages.sh
 }
 
 parts=("$@")
