@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes JWTs that nobody should accept, and a few that they should.
 
-  forge_token.py HEADER_JSON CLAIMS_JSON [--base64url-key TEXT | --file-key FILE] [--hash sha256|sha384|sha512]
+  forge_token.py HEADER_JSON CLAIMS_JSON [--base64url-key=TEXT | --file-key FILE] [--hash sha256|sha384|sha512]
   forge_token.py --es256 PRIVATE_KEY_PEM HEADER_JSON CLAIMS_JSON
 
 Without a key the signature is empty. HMAC with the standard library, ES256 with the openssl program.

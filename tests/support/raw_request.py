@@ -4,7 +4,7 @@
 
   raw_request.py HOST:PORT CA_FILE < bytes
 
-Ends when the server closes or has been silent for two seconds after its last byte.
+Ends when the server closes or has been silent for a second after its last byte.
 """
 import socket
 import ssl
@@ -16,7 +16,7 @@ def main():
     context = ssl.create_default_context(cafile=sys.argv[2])
     raw = socket.create_connection((host, int(port)), timeout=5)
     with context.wrap_socket(raw, server_hostname=host) as sock:
-        sock.settimeout(2)
+        sock.settimeout(1)
         try:
             sock.sendall(sys.stdin.buffer.read())
             while True:
