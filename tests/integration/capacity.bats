@@ -50,7 +50,7 @@ memory_is() { allocator host ".capacity.memory.used == $1 and ([.instances[].nod
   allocator host '[.instances[] | .cluster_type + "=" + (.node_memory | tostring)] | sort == ["elasticsearch=1024", "kibana=512"]'
   allocator host '.status.health_checks.has_instances'
   exits 0 agent_status host
-  contains "$output" "8192 MB total" "1536 MB used by 2 instances"
+  contains "$output" "8192 MB" "1536 MB used" "2 instances"
   # A new limit is a new assignment.
   echo $((2048 * 1024 * 1024)) >"$slice_dir/kibana-1.scope/$limit"
   wait_until 3 memory_is 3072

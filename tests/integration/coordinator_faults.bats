@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2030,SC2031,SC2153,SC2154 # helpers.bash sets the variables; every test is a subshell of its own
-# A coordinator that is not there, hangs, lies or answers nonsense: the host says which, never claims to be connected meanwhile, and comes
-# back by itself.
+# A coordinator that is not there, hangs, lies or answers nonsense, a network that does the same: the host says which, never claims to be
+# connected meanwhile, and comes back by itself.
 
 load helpers
 
@@ -26,6 +26,10 @@ setup_file() {
   slow_join late-silent
   wait_until 10 agent_is_connected late-silent
   fault late-silent rule /agent/v1/heartbeat silent
+  # Frozen: what its last record was good for must have passed by then.
+  start_agent frozen --coordinator-host "127.0.0.1:$PORT" --roles-token "@$SITE/token" --roles allocator
+  wait_until 10 agent_is_connected frozen
+  kill -STOP "$agent_pid"
   # For everything else: one host that reaches its coordinator through a server that can be told what to answer.
   start_http_faults way
   slow_join host
@@ -82,14 +86,20 @@ answered_with() {
   start_faults way-in
   fault way-in mode reset
   slow_join reset
-  fails_and_recovers reset way-in "127.0.0.1:$fault_port: .*reset" mode pass
+  fails reset "127.0.0.1:$fault_port: .*reset"
+  fault way-in mode pass
+  kill -HUP "$agent_pid"
+  wait_until 10 agent_is_connected reset
 }
 
 @test "a plain HTTP port is called by its name" {
   start_faults way-in
   fault way-in mode plain
   slow_join plain
-  fails_and_recovers plain way-in 'no TLS is spoken there' mode pass
+  fails plain 'no TLS is spoken there'
+  fault way-in mode pass
+  kill -HUP "$agent_pid"
+  wait_until 10 agent_is_connected plain
 }
 
 @test "a name that does not exist is said" {
@@ -365,4 +375,13 @@ answered_with() {
   fault late-silent cut
   kill -HUP "$(cat "$AGENTS/late-silent/pid")"
   wait_until 25 agent_is_connected late-silent
+}
+
+@test "an agent that was itself frozen for long is called stale by status" {
+  export AGENTS=$BATS_FILE_TMPDIR
+  says_stale() { agent_status frozen | head -n 1 | grep -qE '^unknown: the agent \(pid [0-9]+\) has not written its status'; }
+  wait_until 35 says_stale
+  exits 75 agent_status frozen
+  exits 75 agent_status frozen --json
+  equal "$(jq -r '.connected, .record' <<<"$output" | paste -sd,)" false,stale
 }

@@ -276,7 +276,7 @@ WRAP
   # The original stays connected, and both it and the coordinator say whose copy it is.
   wait_until 5 status_says original 'another host uses this identity: 127.0.0.9'
   exits 0 agent_status original
-  contains "$output" CONFLICT 127.0.0.9
+  contains "$output" "another host uses this identity" 127.0.0.9
   wait_until 2 runner original '.connected and .healthy == false'
   allocator original '.status.connected and .status.healthy == false'
   holds_for 2000 agent_is_connected original

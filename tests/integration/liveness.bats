@@ -10,10 +10,6 @@ setup_file() {
   new_site "$BATS_FILE_TMPDIR/site"
   start_coordinator
   make_token '["allocator"]' >"$SITE/token"
-  # Frozen now, looked at by the last test: what its status was good for must have passed by then.
-  join frozen
-  kill -STOP "$agent_pid"
-  now_ms >"$SITE/frozen-since"
 }
 teardown_file() { end_file; }
 setup() { export KEEPER=$BATS_TEST_TMPDIR AGENTS=$BATS_TEST_TMPDIR; }
@@ -168,13 +164,4 @@ took_at_most() {
   wait_until 3 log_has host "conf:1: capacity"
   alive "$pid"
   holds_for 1000 allocator host '.capacity.memory.total == 6000 and .status.connected'
-}
-
-@test "an agent that was frozen for long is called stale by status" {
-  export AGENTS=$BATS_FILE_TMPDIR
-  says_stale() { agent_status frozen | head -n 1 | grep -qE '^unknown: the agent \(pid [0-9]+\) has not written its status'; }
-  wait_until 35 says_stale
-  exits 75 agent_status frozen
-  exits 75 agent_status frozen --json
-  equal "$(jq -r '.connected, .record' <<<"$output" | paste -sd,)" false,stale
 }
