@@ -63,7 +63,9 @@ static int check_proxy(const char *value, struct err *err)
 {
     return strncmp(value, "http://", 7) == 0 || strncmp(value, "https://", 8) == 0
                ? 0
-               : err_set(err, ERR_INVALID, "\"%s\" must be a URL: http://HOST:PORT", value);
+               : err_set(err, ERR_INVALID, "%s must be a URL: http://HOST:PORT",
+                         strchr(value, '@') == NULL ? value
+                                                    : "it (not shown: it may hold a password)");
 }
 
 const struct opt_spec agent_option_specs[] = {

@@ -41,6 +41,8 @@ struct coordinator {
     struct users *users;
     struct roles_tokens *roles_tokens;
     struct replay *replay;
+    struct replay *enroll_replay;
+    struct access_token_cache *access_cache;
     struct registry *registry;
     struct coordinator_events events;
     struct certificates certificates;
@@ -115,6 +117,8 @@ static void free_coordinator(struct coordinator *coordinator)
     users_free(coordinator->users);
     audit_free(coordinator->audit);
     replay_free(coordinator->replay);
+    replay_free(coordinator->enroll_replay);
+    access_token_cache_free(coordinator->access_cache);
     certificates_fini(&coordinator->certificates);
     installation_free(coordinator->installation);
     if (coordinator->listen_fd >= 0) {
@@ -176,6 +180,8 @@ static int open_parts(struct coordinator *coordinator, struct err *err)
     if (users_open(&coordinator->users, &users, err) < 0 ||
         roles_tokens_open(&coordinator->roles_tokens, &tokens, err) < 0 ||
         replay_new(&coordinator->replay, ASSERTION_WINDOW, ASSERTION_HOLD_MS, err) < 0 ||
+        replay_new(&coordinator->enroll_replay, ASSERTION_WINDOW, ASSERTION_HOLD_MS, err) < 0 ||
+        access_token_cache_new(&coordinator->access_cache, err) < 0 ||
         registry_open(&coordinator->registry, &registry, err) < 0) {
         return -1;
     }
@@ -196,6 +202,7 @@ static void connect_handlers(struct coordinator *coordinator)
     handlers->registry = coordinator->registry;
     handlers->roles_tokens = coordinator->roles_tokens;
     handlers->replay = coordinator->replay;
+    handlers->enroll_replay = coordinator->enroll_replay;
     handlers->installation = coordinator->installation;
     handlers->access_tokens =
         (struct access_tokens){.installation_id = coordinator->installation->id,
@@ -203,6 +210,7 @@ static void connect_handlers(struct coordinator *coordinator)
     handlers->auth = (struct auth){.users = coordinator->users,
                                    .roles_tokens = coordinator->roles_tokens,
                                    .access_tokens = handlers->access_tokens,
+                                   .access_cache = coordinator->access_cache,
                                    .clock = coordinator->env.clock};
     coordinator->router = (struct router){.routes = handlers_routes,
                                           .n_routes = handlers_route_count,

@@ -45,6 +45,7 @@ static int read_claims(const struct access_tokens *tokens, const json_t *json, i
         return err_set(err, ERR_TIMEOUT, "it expired %lld s ago",
                        (long long)(now_s - (int64_t)expires_at_s));
     }
+    ret->expires_at_s = (int64_t)expires_at_s;
     memcpy(ret->runner_id, runner_id, strlen(runner_id) + 1);
     memcpy(ret->thumbprint, thumbprint, strlen(thumbprint) + 1);
     return 0;

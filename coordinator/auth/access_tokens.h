@@ -21,6 +21,7 @@ struct access_tokens { /* borrowed from the installation */
 struct access_token_claims {
     char runner_id[WIRE_RUNNER_ID_BYTES];
     char thumbprint[KEYS_SHA256_HEX_BYTES]; /* of the host key; still the runner's? */
+    int64_t expires_at_s;                   /* set by verifying; minting sets its own */
 };
 
 /** @ret_text is malloc'd; secret_free_text. Valid for ACCESS_TOKEN_LIFE_S from @now_s. */

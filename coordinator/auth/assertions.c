@@ -91,7 +91,9 @@ static enum assertion_verdict use_once(const struct assertion_expected *expected
 {
     char name[WIRE_RUNNER_ID_BYTES + JTI_MAX + 2];
     int len = snprintf(name, sizeof(name), "%s\n%s", expected->runner_id, jti);
-    switch (replay_use(replay, name, (size_t)len, expected->now_ms)) {
+    bool is_used = expected->elsewhere != NULL &&
+                   replay_has(expected->elsewhere, name, (size_t)len, expected->now_ms);
+    switch (is_used ? REPLAY_SEEN : replay_use(replay, name, (size_t)len, expected->now_ms)) {
     case REPLAY_FRESH:
         return ASSERTION_OK;
     case REPLAY_SEEN:

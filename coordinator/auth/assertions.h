@@ -29,8 +29,9 @@ struct assertion_expected {     /* borrowed */
     const char *public_key_pem; /* canonical (keys_canonical_public) */
     const char *runner_id;
     const char *installation_id;
-    int64_t now_s;   /* wall */
-    uint64_t now_ms; /* monotonic */
+    int64_t now_s;                  /* wall */
+    uint64_t now_ms;                /* monotonic */
+    const struct replay *elsewhere; /* what was used there was used; NULL = nothing */
 };
 
 /** Anything but ASSERTION_OK fills @ret_why with a message for the host. Only a good

@@ -177,6 +177,21 @@ static const char *bearer(const struct exchange *exchange)
     return text != NULL && strlen(text) <= JWT_TEXT_MAX ? text : NULL;
 }
 
+static int verify_access(const struct auth *auth, const char *text,
+                         struct access_token_claims *ret, struct err *err)
+{
+    size_t len = strlen(text);
+    int64_t now_s = clock_wall_s(auth->clock);
+    if (access_token_cache_find(auth->access_cache, text, len, now_s, ret)) {
+        return 0;
+    }
+    if (access_tokens_verify(&auth->access_tokens, text, len, now_s, ret, err) < 0) {
+        return -1;
+    }
+    access_token_cache_add(auth->access_cache, text, len, ret);
+    return 0;
+}
+
 static void check_runner(const struct auth *auth, const struct waiting *waiting)
 {
     const char *text = bearer(waiting->exchange);
@@ -187,8 +202,7 @@ static void check_runner(const struct auth *auth, const struct waiting *waiting)
             waiting->exchange, 401, WIRE_E_ACCESS_TOKEN,
             "this needs an access token (Authorization: Bearer), as " WIRE_PATH_TOKEN
             " gives it");
-    } else if (access_tokens_verify(&auth->access_tokens, text, strlen(text),
-                                    clock_wall_s(auth->clock), &principal.runner, &err) < 0) {
+    } else if (verify_access(auth, text, &principal.runner, &err) < 0) {
         exchange_reply_error(waiting->exchange, 401, WIRE_E_ACCESS_TOKEN, "%s", err.message);
     } else {
         grant(waiting, &principal);

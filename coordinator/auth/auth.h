@@ -8,6 +8,7 @@
 #define COORDINATOR_AUTH_H
 
 #include "common/base/clock.h"
+#include "coordinator/auth/access_token_cache.h"
 #include "coordinator/auth/access_tokens.h"
 #include "coordinator/auth/roles_tokens.h"
 #include "coordinator/auth/users.h"
@@ -34,6 +35,7 @@ struct auth { /* all borrowed */
     struct users *users;
     struct roles_tokens *roles_tokens;
     struct access_tokens access_tokens;
+    struct access_token_cache *access_cache; /* NULL = verify each time */
     const struct clock *clock;
 };
 

@@ -106,6 +106,18 @@ enum replay_verdict replay_use(struct replay *replay, const void *name, size_t l
     return verdict;
 }
 
+bool replay_has(const struct replay *replay, const void *name, size_t len, uint64_t now_ms)
+{
+    struct err err;
+    struct seen wanted = {0};
+    if (len == 0 || len > REPLAY_NAME_MAX ||
+        keys_sha256_hex(name, len, wanted.digest, &err) < 0) {
+        return true;
+    }
+    void *const *found = tfind(&wanted, &replay->tree, compare);
+    return found != NULL && ((const struct seen *)*found)->until_ms > now_ms;
+}
+
 size_t replay_count(const struct replay *replay)
 {
     return replay->count;

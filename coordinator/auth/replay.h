@@ -7,6 +7,7 @@
 #include "common/base/compiler.h"
 #include "common/base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,9 @@ void replay_free(struct replay *replay);
 /** @now_ms: monotonic, so that a set clock forgets nothing. @name: 1..REPLAY_NAME_MAX bytes. */
 enum replay_verdict replay_use(struct replay *replay, const void *name, size_t len,
                                uint64_t now_ms) MUST_CHECK;
+
+/** True when it was used and is still remembered; what cannot be looked up counts as used. */
+bool replay_has(const struct replay *replay, const void *name, size_t len, uint64_t now_ms);
 
 size_t replay_count(const struct replay *replay);
 

@@ -27,7 +27,9 @@ struct handlers {
     struct audit *audit;
     struct registry *registry;
     struct roles_tokens *roles_tokens;
-    struct replay *replay; /* assertions seen */
+    struct replay *replay; /* assertions of registered runners seen */
+    struct replay
+        *enroll_replay; /* those of hosts that want to be: they crowd out nobody else's */
     struct access_tokens access_tokens;
     const struct installation *installation;
     struct auth auth;

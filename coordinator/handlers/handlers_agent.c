@@ -41,6 +41,16 @@ void handle_agent_ca(struct exchange *exchange, void *context)
     exchange_reply_compact(exchange, 200, wire_ca_to_json(&ca));
 }
 
+/* The same words for "no such runner" and "not with this key": nobody learns from it which ids
+ * there are. */
+static void reply_unknown(const struct handlers *handlers, struct exchange *exchange,
+                          const char *runner_id)
+{
+    exchange_reply_error(exchange, 403, WIRE_E_RUNNER_UNKNOWN,
+                         "installation %s knows no runner %s with this host key",
+                         handlers->installation->id, runner_id);
+}
+
 /* The assertion's verdict as a reply. True when it is good. @is_registered: the key is the
  * registered runner's, so that a signature by another one means that this host lost its runner
  * id. */
@@ -55,8 +65,10 @@ static bool accept_assertion(struct handlers *handlers, struct exchange *exchang
         .installation_id = handlers->installation->id,
         .now_s = clock_wall_s(handlers->clock),
         .now_ms = clock_monotonic_ms(handlers->clock),
+        .elsewhere = is_registered ? handlers->enroll_replay : handlers->replay,
     };
-    switch (assertion_verify(assertion, strlen(assertion), &expected, handlers->replay, &why)) {
+    struct replay *seen = is_registered ? handlers->replay : handlers->enroll_replay;
+    switch (assertion_verify(assertion, strlen(assertion), &expected, seen, &why)) {
     case ASSERTION_OK:
         return true;
     case ASSERTION_TIME:
@@ -64,8 +76,7 @@ static bool accept_assertion(struct handlers *handlers, struct exchange *exchang
         return false;
     case ASSERTION_INVALID:
         if (is_registered && why.code == ERR_REFUSED) {
-            exchange_reply_error(exchange, 403, WIRE_E_RUNNER_UNKNOWN,
-                                 "runner %s is registered with another host key", runner_id);
+            reply_unknown(handlers, exchange, runner_id);
             return false;
         }
         break;
@@ -236,15 +247,23 @@ static void grant_access(struct handlers *handlers, struct exchange *exchange,
     }
     const struct runner *runner = registry_find(handlers->registry, runner_id);
     if (runner == NULL) {
-        exchange_reply_error(exchange, 403, WIRE_E_RUNNER_UNKNOWN,
-                             "there is no runner %s in installation %s", runner_id,
-                             handlers->installation->id);
+        reply_unknown(handlers, exchange, runner_id);
+        return;
+    }
+    uint32_t wait_s = registry_grant_wait(handlers->registry, runner);
+    if (wait_s > 0) {
+        char text[16];
+        (void)snprintf(text, sizeof text, "%u", wait_s);
+        exchange_set_header(exchange, "Retry-After", text);
+        exchange_reply_error(exchange, 429, "agent.too_many_requests",
+                             "runner %s asks for access too often", runner_id);
         return;
     }
     if (!accept_assertion(handlers, exchange, assertion, runner_id,
                           runner->record.public_key_pem, true)) {
         return;
     }
+    registry_count_grant(handlers->registry, runner_id);
     struct access_token_claims claims = {0};
     struct wire_token_reply reply = {.expires_in_s = ACCESS_TOKEN_LIFE_S};
     (void)snprintf(claims.runner_id, sizeof claims.runner_id, "%s", runner_id);

@@ -196,8 +196,8 @@ static enum MHD_Result send_reply(struct http_connection *connection)
     MHD_destroy_response(response); /* the connection has its own reference */
     enter(connection, REAPER_KEPT);
     log_debug(connection->hub->log, "http", "%s %s: %d, connection %llu from %s",
-              exchange->method, exchange->path, exchange->reply.status,
-              (unsigned long long)connection->id, exchange->peer);
+              exchange->method, exchange->route != NULL ? exchange->route->pattern : "-",
+              exchange->reply.status, (unsigned long long)connection->id, exchange->peer);
     return queued;
 }
 

@@ -178,6 +178,12 @@ static void run_handler(struct exchange *exchange, void *userdata)
 {
     (void)userdata; /* everything stands in the exchange, which outlives the authenticator's
                        work */
+    if (exchange->reply.status != 0) {
+        /* Answered meanwhile (its deadline), and nobody waits: change nothing for it. Replying
+         * settles it. */
+        exchange_reply_error(exchange, 503, "root.unavailable", "too late");
+        return;
+    }
     exchange->route->handler(exchange, exchange->router->context);
 }
 

@@ -27,7 +27,10 @@
 
 struct registry;
 
-enum { REGISTRY_MESSAGE_BYTES = WIRE_ERROR_MESSAGE_BYTES };
+enum {
+    REGISTRY_MESSAGE_BYTES = WIRE_ERROR_MESSAGE_BYTES,
+    REGISTRY_GRANTS_MAX = 30,
+};
 
 enum registry_event_type {
     REGISTRY_ENROLLED,
@@ -145,6 +148,15 @@ struct registry_beat {
  * BEAT_CONFLICT. */
 enum beat_outcome registry_beat(struct registry *registry, const struct registry_beat *beat,
                                 struct wire_beat_reply *ret_reply, uint32_t *ret_retry_after_s);
+
+/**
+ * A runner buys at most REGISTRY_GRANTS_MAX access tokens a minute: one host must not crowd the
+ * others' assertions out of the window that guards against replays. 0 = it may; else the
+ * seconds to wait. Counted by registry_count_grant, for assertions that were good: a forger
+ * counts for nobody.
+ */
+uint32_t registry_grant_wait(const struct registry *registry, const struct runner *runner);
+void registry_count_grant(struct registry *registry, const char *runner_id);
 
 /** The runner's session ends [LV-5]. A goodbye of another session is ignored. False:
  * BEAT_UNKNOWN. */

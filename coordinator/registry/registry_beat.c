@@ -177,3 +177,27 @@ void registry_connection_closed(struct registry *registry, uint64_t connection)
     }
     registry_save(registry);
 }
+
+enum { GRANTS_WINDOW_MS = 60 * 1000 };
+
+uint32_t registry_grant_wait(const struct registry *registry, const struct runner *runner)
+{
+    uint64_t end_ms = runner->grants_since_ms + GRANTS_WINDOW_MS;
+    uint64_t now_ms = registry_now(registry);
+    bool is_over = runner->grants >= REGISTRY_GRANTS_MAX && now_ms < end_ms;
+    return is_over ? (uint32_t)((end_ms - now_ms) / 1000 + 1) : 0;
+}
+
+void registry_count_grant(struct registry *registry, const char *runner_id)
+{
+    struct runner *runner = runner_index_find(&registry->index, runner_id);
+    uint64_t now_ms = registry_now(registry);
+    if (runner == NULL) {
+        return;
+    }
+    if (runner->grants == 0 || now_ms >= runner->grants_since_ms + GRANTS_WINDOW_MS) {
+        runner->grants = 0;
+        runner->grants_since_ms = now_ms;
+    }
+    runner->grants++;
+}

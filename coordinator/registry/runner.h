@@ -79,6 +79,9 @@ struct runner {
     bool needs_report;      /* this session sent none yet */
     struct runner_conflict conflict;
 
+    uint32_t grants;          /* access tokens bought since grants_since_ms */
+    uint64_t grants_since_ms; /* monotonic */
+
     /* The registry's own. */
     bool is_leaving;                /* its removal is being written */
     bool is_unsaved;                /* its connections/<id> is to be written */

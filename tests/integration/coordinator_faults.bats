@@ -331,7 +331,7 @@ answered_with() {
   wait_until 8 agent_state_is removed rejected
   runner_is_unknown removed
   exits 69 agent_status removed
-  contains "$output" "there is no runner removed" "roles token" "leave --local"
+  contains "$output" "knows no runner removed" "roles token" "leave --local"
   [[ -e $(identity_of removed) ]]
   # Its own token again would undo what the operator did; another one is the operator's wish.
   kill -HUP "$agent_pid"

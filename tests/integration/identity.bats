@@ -242,7 +242,7 @@ WRAP
   export AGENTS=$BATS_TEST_TMPDIR
   rejoin taken
   wait_until 5 agent_state_is taken rejected
-  contains "$(agent_status taken)" "another host key"
+  contains "$(agent_status taken)" "knows no runner taken"
 }
 
 @test "a runner id of a disconnected host with more roles than the token permits is refused, naming them" {

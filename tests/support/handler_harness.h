@@ -33,6 +33,7 @@ struct handler_harness {
     struct audit *audit;
     struct roles_tokens *tokens;
     struct replay *replay;
+    struct replay *enroll_replay;
     struct handlers handlers;
     struct router router;
 
@@ -87,6 +88,8 @@ static inline void handler_open_parts_(struct handler_harness *harness)
     assert_int_equal(roles_tokens_open(&harness->tokens, &tokens, &err), 0);
     assert_int_equal(
         replay_new(&harness->replay, HANDLER_REPLAY_WINDOW, ASSERTION_HOLD_MS, &err), 0);
+    assert_int_equal(
+        replay_new(&harness->enroll_replay, HANDLER_REPLAY_WINDOW, ASSERTION_HOLD_MS, &err), 0);
 }
 
 static inline int handler_setup(void **state)
@@ -106,6 +109,7 @@ static inline int handler_setup(void **state)
         .registry = harness->base->registry,
         .roles_tokens = harness->tokens,
         .replay = harness->replay,
+        .enroll_replay = harness->enroll_replay,
         .access_tokens = access_tokens,
         .installation = harness->installation,
         .auth = {.roles_tokens = harness->tokens,
@@ -125,6 +129,7 @@ static inline int handler_teardown(void **state)
     audit_free(harness->audit);
     roles_tokens_free(harness->tokens);
     replay_free(harness->replay);
+    replay_free(harness->enroll_replay);
     installation_free(harness->installation);
     json_decref(harness->json);
     free(harness);

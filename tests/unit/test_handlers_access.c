@@ -105,14 +105,34 @@ static void a_flood_of_assertions_is_told_to_come_back(void **state)
 {
     struct handler_harness *harness = harness_of(state);
     CLEANUP(host_fini) struct handler_host host;
-    host_join(harness, &host, "h1"); /* takes one place of the window */
-    for (int i = 1; i < HANDLER_REPLAY_WINDOW; i++) {
+    host_join(harness, &host, "h1"); /* enrolments have a window of their own */
+    for (int i = 0; i < HANDLER_REPLAY_WINDOW; i++) {
         assert_int_equal(ask_access(harness, &host, 0), 200);
     }
     (void)ask_access(harness, &host, 0);
     handler_expect_error(harness, 503, "root.unavailable", "try again");
     assert_string_equal(harness->retry_after, "5");
     fake_clock_advance(&harness->base->clock, ASSERTION_HOLD_MS);
+    assert_int_equal(ask_access(harness, &host, 0), 200);
+}
+
+/* [AC-7]: forged ones are not counted, so that nobody else can use up what is the runner's. */
+static void a_runner_that_asks_for_access_too_often_has_to_wait(void **state)
+{
+    struct handler_harness *harness = harness_of(state);
+    CLEANUP(host_fini) struct handler_host host;
+    CLEANUP(host_fini) struct handler_host other;
+    host_join(harness, &host, "h1");
+    host_init(&other, "h1");
+    for (int i = 0; i < 2 * REGISTRY_GRANTS_MAX; i++) {
+        assert_int_equal(ask_access(harness, &other, 0), 403);
+    }
+    for (int i = 0; i < REGISTRY_GRANTS_MAX; i++) {
+        registry_count_grant(harness->base->registry, "h1");
+    }
+    assert_int_equal(ask_access(harness, &host, 0), 429);
+    assert_string_equal(harness->retry_after, "61");
+    fake_clock_advance(&harness->base->clock, 60000);
     assert_int_equal(ask_access(harness, &host, 0), 200);
 }
 
@@ -321,6 +341,7 @@ int run_handlers_access_cases(void)
         CASE(a_wrong_clock_is_said_and_the_next_assertion_taken),
         CASE(a_malformed_token_request_is_refused_by_name),
         CASE(a_flood_of_assertions_is_told_to_come_back),
+        CASE(a_runner_that_asks_for_access_too_often_has_to_wait),
         CASE(a_beat_is_answered_with_pace_and_steering),
         CASE(a_malformed_beat_or_goodbye_is_refused_by_name_and_changes_nothing),
         CASE(a_clone_is_told_how_long_to_wait_and_the_live_session_who_it_is),

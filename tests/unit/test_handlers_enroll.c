@@ -123,7 +123,7 @@ static void a_malformed_request_is_refused_with_the_path_of_the_field(void **sta
                              cases[i].words != NULL ? cases[i].words : cases[i].path);
     }
     assert_int_equal(registry_count(harness->base->registry), 0);
-    assert_int_equal(replay_count(harness->replay), 0);
+    assert_int_equal(replay_count(harness->enroll_replay), 0);
 
     /* What we do not know, a newer host may. */
     auto_json *json = host_enrolment(harness, &host, ALLOCATOR);
@@ -257,7 +257,7 @@ static void a_taken_id_is_refused_with_the_ways_out_or_taken_over(void **state)
     handler_expect_error(harness, 401, WIRE_E_ACCESS_TOKEN, "belongs to another host");
     auto_free char *assertion = host_assertion(harness, &host, 0);
     (void)host_ask_access(harness, &host, assertion);
-    handler_expect_error(harness, 403, WIRE_E_RUNNER_UNKNOWN, "another host key");
+    handler_expect_error(harness, 403, WIRE_E_RUNNER_UNKNOWN, "with this host key");
     assert_int_equal(host_beat(harness, &other, SESSION_B, 1), 200);
 }
 
