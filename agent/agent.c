@@ -158,8 +158,8 @@ static void act(struct agent *agent)
     if (agent->closed != NULL || uplink_is_busy(agent->uplink) || agent->trust != NULL) {
         return; /* the answer under way makes the next plan */
     }
-    bool can_authenticate =
-        agent->has_identity && (agent->identity.is_complete || !agent_has_fresh_token(agent));
+    bool can_authenticate = agent->has_identity && !agent->start_over &&
+                            (agent->identity.is_complete || !agent_has_fresh_token(agent));
     if (can_authenticate && agent->state == AGENT_REJECTED && agent_has_fresh_token(agent)) {
         agent->start_over =
             true; /* a new token after the refusal: the operator wants this host back */

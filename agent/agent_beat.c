@@ -70,7 +70,7 @@ static bool has_access(const struct agent *agent)
 /* A renewal that failed takes nothing away: the old token goes on while it lasts. */
 static void on_no_access(struct agent *agent, const struct authenticate_result *result)
 {
-    if (agent->state != AGENT_CONNECTED || !has_access(agent)) {
+    if (!has_access(agent)) {
         agent_back_off(agent, &result->error, result->retry_after_s);
         return;
     }
@@ -112,6 +112,12 @@ static void on_authenticated(const struct authenticate_result *result, void *use
     on_no_access(agent, result);
 }
 
+/* A renewal goes before a heartbeat: one that hangs must not eat the lease. */
+static uint32_t renewal_deadline(const struct agent *agent)
+{
+    return agent->state == AGENT_CONNECTED ? agent->pace.lease_ms / 3 : 0;
+}
+
 static void authenticate(struct agent *agent)
 {
     struct err err = {0};
@@ -120,6 +126,7 @@ static void authenticate(struct agent *agent)
         .installation_id = agent->identity.installation_id,
         .private_key_pem = &agent->identity.private_key_pem,
         .rng = agent->env.rng,
+        .total_timeout_ms = renewal_deadline(agent),
     };
     if (authenticate_send(&agent->authenticate, agent->uplink, &spec, on_authenticated, agent,
                           &err) < 0) {
@@ -259,7 +266,10 @@ static void on_accepted(struct agent *agent, const struct heartbeat_result *resu
      * have no end. */
     bool is_news = (reply->need_report && !result->was_full) ||
                    before.memory_total_mb != agent->report.memory_total_mb;
-    agent_plan(agent, is_news ? 0 : agent_jitter(agent, agent->pace.interval_ms));
+    /* At once, once: answers that change something every time must not make a loop. */
+    uint64_t prompt_ms = agent->last_beat_was_news ? WIRE_INTERVAL_MIN_MS : 0;
+    agent->last_beat_was_news = is_news;
+    agent_plan(agent, is_news ? prompt_ms : agent_jitter(agent, agent->pace.interval_ms));
 }
 
 static void on_conflict(struct agent *agent, const struct heartbeat_result *result)

@@ -3,7 +3,7 @@
  * What the files of the agent share: agent.c (life, states, what to do next), agent_identity.c
  * (the identity in memory and on disk), agent_join.c (token to identity), agent_beat.c (access
  * token and heartbeats), agent_report.c (what it says of itself, upwards and to the status
- * file). Nobody else includes it.
+ * file). Nobody else but tests includes it.
  */
 #ifndef AGENT_AGENT_INTERNAL_H
 #define AGENT_AGENT_INTERNAL_H
@@ -73,6 +73,7 @@ struct agent {
     uint32_t settings_capacity_mb;
     bool maintenance_mode;
     uint64_t last_beat_ms;
+    bool last_beat_was_news; /* it was followed by another at once */
     int64_t last_beat_wall_ms;
     uint64_t lease_end_ms;
     char conflict_host_ip[REPORT_HOST_IP_BYTES];

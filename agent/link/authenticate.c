@@ -59,7 +59,10 @@ int authenticate_send(struct authenticate *authenticate, struct uplink *uplink,
     if (body == NULL) {
         return err_no_memory(err);
     }
-    struct uplink_request sent = {.method = "POST", .path = WIRE_PATH_TOKEN, .body = body};
+    struct uplink_request sent = {.method = "POST",
+                                  .path = WIRE_PATH_TOKEN,
+                                  .body = body,
+                                  .total_timeout_ms = spec->total_timeout_ms};
     if (uplink_send(uplink, &sent, on_reply, authenticate, err) < 0) {
         return err_wrap(err, "authenticate");
     }

@@ -37,6 +37,7 @@ struct authenticate_spec {
     const char *installation_id;
     const struct secret *private_key_pem;
     const struct rng *rng;
+    uint32_t total_timeout_ms; /* 0 = the usual deadline */
 };
 
 int authenticate_send(struct authenticate *authenticate, struct uplink *uplink,

@@ -69,7 +69,8 @@ static int open_auth(struct fixture *fixture, struct err *err)
     fixture->auth.clock = &fixture->clock.clock;
     fixture->auth.access_tokens =
         (struct access_tokens){.installation_id = INSTALLATION, .key = &fixture->access_key};
-    return users_open(&fixture->auth.users, &users_options, err) < 0
+    return users_open(&fixture->auth.users, &users_options, err) < 0 ||
+                   access_token_cache_new(&fixture->auth.access_cache, err) < 0
                ? -1
                : roles_tokens_open(&fixture->auth.roles_tokens, &tokens_options, err);
 }
@@ -107,6 +108,7 @@ static int teardown(void **state)
 {
     struct fixture *fixture = *state;
     forget_exchange(fixture);
+    access_token_cache_free(fixture->auth.access_cache);
     users_stop(fixture->auth.users, NULL, NULL);
     (void)uv_run(&fixture->loop, UV_RUN_DEFAULT);
     memory_store_free(fixture->memory);
@@ -280,6 +282,15 @@ static void runners_come_with_an_access_token(void **state)
     assert_int_equal(principal_of(exchange)->kind, PRINCIPAL_RUNNER);
     assert_string_equal(principal_of(exchange)->runner.runner_id, "r1");
     assert_string_equal(principal_of(exchange)->runner.thumbprint, "abc");
+
+    /* Known from now on, with the same claims; one that differs in a character is not. */
+    exchange = ask(fixture, ACCESS_RUNNER, header, NULL, NULL);
+    assert_true(exchange->is_granted);
+    assert_string_equal(principal_of(exchange)->runner.runner_id, "r1");
+    assert_string_equal(principal_of(exchange)->runner.thumbprint, "abc");
+    header[strlen(header) - 10] ^= 1;
+    assert_int_equal(ask(fixture, ACCESS_RUNNER, header, NULL, NULL)->status, 401);
+    header[strlen(header) - 10] ^= 1;
 
     /* It opens nothing else. */
     assert_int_equal(ask(fixture, ACCESS_READ, header, NULL, NULL)->status, 401);
