@@ -1,5 +1,6 @@
 # Warnings, sanitizers and hardening, as the one INTERFACE target that every target of ours links.
 option(ECE_TESTS "Build the tests" ON)
+option(ECE_BENCH "Build the programs of scripts/bench.sh" OFF)
 option(ECE_WERROR "Warnings are errors" OFF)
 option(ECE_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that this project needs; does nothing, quickly, when they are there.
-# Usage: packages.sh build|test      (names are those of Debian 12 and Ubuntu 24.04)
+# Usage: packages.sh build|test|bench      (names are those of Debian 12 and Ubuntu 24.04)
 set -euo pipefail
 
 build=(build-essential cmake ninja-build pkg-config git
@@ -10,11 +10,14 @@ build=(build-essential cmake ninja-build pkg-config git
 test=(libcmocka-dev bats shellcheck clang-14 clang-format-14 clang-tidy-14 mandoc sqlite3 python3 faketime
   procps iproute2 systemd lintian)
 
+bench=(nginx-light python3 iproute2)
+
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
 test) wanted=("${build[@]}" "${test[@]}") ;;
+bench) wanted=("${build[@]}" "${bench[@]}") ;;
 *)
-  echo "usage: packages.sh build|test" >&2
+  echo "usage: packages.sh build|test|bench" >&2
   exit 64
   ;;
 esac
