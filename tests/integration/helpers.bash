@@ -107,7 +107,14 @@ remember() {
   [[ $dir != "${BATS_FILE_TMPDIR:-}/pids" ]] || disown "$1" 2>/dev/null || true
 }
 
-alive() { [[ -d /proc/$1 && $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) != Z ]]; }
+# A killed process whose first thread is a zombie lives on, with its sockets and locks, while another thread is in the kernel.
+alive() {
+  local tasks
+  [[ -d /proc/$1 ]] || return 1
+  [[ $(awk '{print $3}' "/proc/$1/stat" 2>/dev/null) == Z ]] || return 0
+  tasks=("/proc/$1/task/"*)
+  ((${#tasks[@]} > 1))
+}
 gone() { ! alive "$1"; }
 
 # end_all DIR: SIGTERM to everything remembered there, SIGKILL to what stays.
