@@ -52,11 +52,26 @@ enum { HANDLERS_ACTOR_BYTES = 160 };
 void handlers_actor(const struct exchange *exchange,
                     char ret_text[static HANDLERS_ACTOR_BYTES]);
 
-/* handlers_agent.c: docs/protocol.md */
+/** 400 agent.request_malformed, with the path of the field. */
+void handlers_reply_malformed(struct exchange *exchange, const struct err *err);
+
+/* A write on its way into the store, for its callback; free() it there. */
+struct handlers_pending {
+    struct handlers *handlers; /* borrowed */
+    struct exchange *exchange;
+};
+
+/** malloc'd; NULL without memory. */
+struct handlers_pending *handlers_pending_new(struct handlers *handlers,
+                                              struct exchange *exchange);
+
+/* handlers_join.c */
 handler_fn handle_agent_ca;
 handler_fn handle_agent_enroll;
 handler_fn handle_agent_runner_id;
 handler_fn handle_agent_token;
+
+/* handlers_runner.c */
 handler_fn handle_agent_heartbeat;
 handler_fn handle_agent_goodbye;
 handler_fn handle_agent_leave;

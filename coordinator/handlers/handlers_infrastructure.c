@@ -98,23 +98,17 @@ void handle_runner_get(struct exchange *exchange, void *context)
     exchange_reply_json(exchange, 200, runner_view_one(handlers->registry, runner));
 }
 
-/* A removal on its way into the store. */
-struct removal {
-    const struct handlers *handlers;
-    struct exchange *exchange;
-};
-
 static void on_removed(const struct err *error, void *userdata)
 {
-    struct removal removal = *(struct removal *)userdata;
+    struct handlers_pending pending = *(struct handlers_pending *)userdata;
     free(userdata);
     if (error != NULL) {
-        log_warning(removal.handlers->log, "runners", "%s", error->message);
+        log_warning(pending.handlers->log, "runners", "%s", error->message);
         handlers_reply_unavailable(
-            removal.exchange, "the runner was not deleted: the store does not take writes");
+            pending.exchange, "the runner was not deleted: the store does not take writes");
         return;
     }
-    exchange_reply_json(removal.exchange, 200, json_object());
+    exchange_reply_json(pending.exchange, 200, json_object());
 }
 
 static int remove_runner(struct handlers *handlers, struct exchange *exchange, const char *id,
@@ -122,11 +116,10 @@ static int remove_runner(struct handlers *handlers, struct exchange *exchange, c
 {
     auto_audit_entry entry = {0};
     char actor[HANDLERS_ACTOR_BYTES];
-    auto_free struct removal *removal = calloc(1, sizeof *removal);
-    if (removal == NULL) {
+    auto_free struct handlers_pending *pending = handlers_pending_new(handlers, exchange);
+    if (pending == NULL) {
         return err_no_memory(err);
     }
-    *removal = (struct removal){.handlers = handlers, .exchange = exchange};
     handlers_actor(exchange, actor);
     struct audit_event event = {.action = "runner.deleted",
                                 .actor = actor,
@@ -136,10 +129,10 @@ static int remove_runner(struct handlers *handlers, struct exchange *exchange, c
         return -1;
     }
     struct store_operation operation = audit_entry_operation(&entry);
-    if (registry_delete(handlers->registry, id, &operation, on_removed, removal, err) < 0) {
+    if (registry_delete(handlers->registry, id, &operation, on_removed, pending, err) < 0) {
         return -1;
     }
-    removal = NULL;
+    pending = NULL;
     return 0;
 }
 

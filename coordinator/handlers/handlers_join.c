@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hosts' side of the coordinator: docs/protocol.md, requirement by requirement. */
+/*
+ * How a host comes in: the CA that it compares, enrolment, and the access tokens that it buys
+ * with its key. docs/protocol.md, [TR], [EN], [AC].
+ */
 #include "coordinator/handlers/handlers.h"
 
 #include "common/base/parse.h"
@@ -11,26 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A write on its way into the store. */
-struct pending {
-    struct handlers *handlers;
-    struct exchange *exchange;
-};
-
-static struct pending *pending_new(struct handlers *handlers, struct exchange *exchange)
-{
-    struct pending *pending = calloc(1, sizeof *pending);
-    if (pending != NULL) {
-        *pending = (struct pending){.handlers = handlers, .exchange = exchange};
-    }
-    return pending;
-}
-
-static void reply_malformed(struct exchange *exchange, const struct err *err)
-{
-    exchange_reply_error(exchange, 400, WIRE_E_REQUEST, "%s", err->message);
-}
 
 void handle_agent_ca(struct exchange *exchange, void *context)
 {
@@ -139,7 +122,7 @@ static void reply_enrolled(struct handlers *handlers, struct exchange *exchange,
 
 static void on_enrolled(const struct registry_enrolled *result, void *userdata)
 {
-    struct pending pending = *(struct pending *)userdata;
+    struct handlers_pending pending = *(struct handlers_pending *)userdata;
     free(userdata);
     int status = enroll_status(result->outcome);
     if (status == 200) {
@@ -163,14 +146,14 @@ static void enroll(struct handlers *handlers, struct exchange *exchange,
     const struct principal *principal = exchange_principal(exchange);
     if (keys_canonical_public(request->public_key_pem, &public_key_pem, thumbprint, &err) < 0) {
         (void)err_wrap(&err, "public_key");
-        reply_malformed(exchange, &err);
+        handlers_reply_malformed(exchange, &err);
         return;
     }
     if (!accept_assertion(handlers, exchange, request->assertion, request->runner_id,
                           public_key_pem, false)) {
         return;
     }
-    struct pending *pending = pending_new(handlers, exchange);
+    struct handlers_pending *pending = handlers_pending_new(handlers, exchange);
     if (pending == NULL) {
         handlers_reply_unavailable(exchange, "out of memory");
         return;
@@ -193,7 +176,7 @@ void handle_agent_enroll(struct exchange *exchange, void *context)
     struct wire_enroll_request request = {0};
     if (exchange_json(exchange, &json, &err) < 0 ||
         wire_enroll_request_from_json(json, &request, &err) < 0) {
-        reply_malformed(exchange, &err);
+        handlers_reply_malformed(exchange, &err);
         return;
     }
     enroll(context, exchange, &request);
@@ -208,7 +191,7 @@ void handle_agent_runner_id(struct exchange *exchange, void *context)
     char reason[REGISTRY_MESSAGE_BYTES];
     struct err err = {0};
     if (parse_runner_id(runner_id, &err) < 0) {
-        reply_malformed(exchange, &err);
+        handlers_reply_malformed(exchange, &err);
         return;
     }
     enum enroll_outcome outcome = registry_would_enroll(handlers->registry, runner_id,
@@ -287,123 +270,9 @@ void handle_agent_token(struct exchange *exchange, void *context)
     struct wire_token_request request = {0};
     if (exchange_json(exchange, &json, &err) < 0 ||
         wire_token_request_from_json(json, &request, &err) < 0) {
-        reply_malformed(exchange, &err);
+        handlers_reply_malformed(exchange, &err);
         return;
     }
     grant_access(context, exchange, request.assertion);
     wire_token_request_fini(&request);
-}
-
-static void reply_access_token(struct exchange *exchange, const char *runner_id)
-{
-    exchange_reply_error(exchange, 401, WIRE_E_ACCESS_TOKEN,
-                         "runner %s was removed or belongs to another host", runner_id);
-}
-
-static void beat(struct handlers *handlers, struct exchange *exchange,
-                 const struct wire_beat *wire)
-{
-    const struct principal *principal = exchange_principal(exchange);
-    struct wire_beat_reply reply = {0};
-    uint32_t retry_after_s = 0;
-    struct registry_beat beat = {
-        .runner_id = principal->runner.runner_id,
-        .key_thumbprint = principal->runner.thumbprint,
-        .beat = wire,
-        .connection = exchange_connection(exchange),
-        .peer = exchange_peer(exchange),
-    };
-    switch (registry_beat(handlers->registry, &beat, &reply, &retry_after_s)) {
-    case BEAT_OK:
-        exchange_reply_compact(exchange, 200, wire_beat_reply_to_json(&reply));
-        return;
-    case BEAT_CONFLICT: {
-        char text[16];
-        (void)snprintf(text, sizeof text, "%u", retry_after_s);
-        exchange_set_header(exchange, "Retry-After", text);
-        exchange_reply_error(exchange, 409, WIRE_E_CONFLICT,
-                             "another host is connected as runner %s with the same key",
-                             principal->runner.runner_id);
-        return;
-    }
-    case BEAT_UNKNOWN:
-        reply_access_token(exchange, principal->runner.runner_id);
-        return;
-    }
-}
-
-void handle_agent_heartbeat(struct exchange *exchange, void *context)
-{
-    struct err err = {0};
-    auto_json *json = NULL;
-    struct wire_beat wire = {0};
-    if (exchange_json(exchange, &json, &err) < 0 ||
-        wire_beat_from_json(json, &wire, &err) < 0) {
-        reply_malformed(exchange, &err);
-        return;
-    }
-    beat(context, exchange, &wire);
-    wire_beat_fini(&wire);
-}
-
-void handle_agent_goodbye(struct exchange *exchange, void *context)
-{
-    struct handlers *handlers = context;
-    struct err err = {0};
-    auto_json *json = NULL;
-    char session[WIRE_SESSION_BYTES];
-    const struct principal *principal = exchange_principal(exchange);
-    if (exchange_json(exchange, &json, &err) < 0 ||
-        wire_goodbye_from_json(json, session, &err) < 0) {
-        reply_malformed(exchange, &err);
-        return;
-    }
-    if (!registry_goodbye(handlers->registry, principal->runner.runner_id,
-                          principal->runner.thumbprint, session)) {
-        reply_access_token(exchange, principal->runner.runner_id);
-        return;
-    }
-    exchange_reply_compact(exchange, 200, json_object());
-}
-
-static void on_left(const struct err *error, void *userdata)
-{
-    struct pending pending = *(struct pending *)userdata;
-    free(userdata);
-    if (error != NULL) {
-        log_warning(pending.handlers->log, "leave", "%s", error->message);
-        handlers_reply_unavailable(
-            pending.exchange, "the runner was not removed: the store does not take writes");
-        return;
-    }
-    exchange_reply_compact(pending.exchange, 200, json_object());
-}
-
-void handle_agent_leave(struct exchange *exchange, void *context)
-{
-    struct handlers *handlers = context;
-    struct err err = {0};
-    auto_json *json = NULL;
-    if (exchange_json(exchange, &json, &err) < 0) {
-        reply_malformed(exchange, &err);
-        return;
-    }
-    const struct principal *principal = exchange_principal(exchange);
-    const struct runner *runner =
-        registry_find(handlers->registry, principal->runner.runner_id);
-    if (runner == NULL ||
-        strcmp(runner->record.key_thumbprint, principal->runner.thumbprint) != 0) {
-        reply_access_token(exchange, principal->runner.runner_id);
-        return;
-    }
-    struct pending *pending = pending_new(handlers, exchange);
-    if (pending == NULL) {
-        handlers_reply_unavailable(exchange, "out of memory");
-        return;
-    }
-    if (registry_leave(handlers->registry, runner->record.id, NULL, on_left, pending, &err) <
-        0) {
-        free(pending);
-        handlers_reply_unavailable(exchange, err.message);
-    }
 }
