@@ -32,6 +32,8 @@ endfunction()
 
 ece_component(ece-agent agent.conf)
 ece_component(ece-coordinator coordinator.conf)
+# what `elastic-cloud-enterprise.sh install` puts into the artifacts directory, for the hosts that join
+install(PROGRAMS scripts/elastic-cloud-enterprise.sh DESTINATION share/ece-coordinator COMPONENT ece-coordinator)
 install(FILES systemd/ece.slice systemd/ece-instances.slice DESTINATION ${ECE_UNIT_DIR} COMPONENT ece-agent)
 
 set(CPACK_GENERATOR "DEB;TGZ")

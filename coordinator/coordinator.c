@@ -204,6 +204,7 @@ static void connect_handlers(struct coordinator *coordinator)
     handlers->replay = coordinator->replay;
     handlers->enroll_replay = coordinator->enroll_replay;
     handlers->installation = coordinator->installation;
+    handlers->artifacts_dir = coordinator->options->artifacts_dir;
     handlers->access_tokens =
         (struct access_tokens){.installation_id = coordinator->installation->id,
                                .key = &coordinator->installation->access_token_key};
@@ -291,7 +292,7 @@ static void on_installation(const struct installation_opened *opened, void *user
 static int open_state(struct coordinator *coordinator, struct err *err)
 {
     const char *dir = coordinator->options->state_dir;
-    auto_free char *path = fs_join(dir, "coordinator.db");
+    auto_free char *path = fs_join(dir, STORE_SQLITE_FILE);
     if (path == NULL) {
         return err_no_memory(err);
     }

@@ -86,6 +86,13 @@ const struct opt_spec coordinator_option_specs[] = {
      .arg = "FILE",
      .sources = OPT_ANYWHERE,
      .help = "the private key of --tls-cert (PEM)"},
+    {.name = "artifacts-dir",
+     .arg = "DIR",
+     .sources = OPT_ANYWHERE,
+     .fallback = "/var/lib/ece-artifacts",
+     .help =
+         "packages, their SHA256SUMS and elastic-cloud-enterprise.sh, for hosts that are to "
+         "join: anyone may fetch them; root puts them there"},
     {.name = "heartbeat-interval",
      .arg = "MS",
      .kind = OPT_U64,
@@ -114,6 +121,7 @@ static int read_values(struct coordinator_options *options, struct err *err)
     const struct opts *raw = options->raw;
     const char *names = opts_text(raw, "external-hostname");
     options->state_dir = opts_text(raw, "state-dir");
+    options->artifacts_dir = opts_text(raw, "artifacts-dir");
     options->tls_cert = opts_text(raw, "tls-cert");
     options->tls_key = opts_text(raw, "tls-key");
     options->heartbeat_interval_ms = (uint32_t)opts_u64(raw, "heartbeat-interval");

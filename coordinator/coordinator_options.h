@@ -20,6 +20,7 @@ struct coordinator_options {
     struct endpoint listen;
     size_t n_external_names;
     char *external_names[COORDINATOR_EXTERNAL_NAMES_MAX]; /* owned */
+    const char *artifacts_dir;
     const char *tls_cert; /* file; NULL = none of the operator's own */
     const char *tls_key;
     uint32_t heartbeat_interval_ms;

@@ -26,7 +26,7 @@ coordinator=$build/coordinator/ece-coordinator
 for command in run status check token leave --version; do
   offers "$command" "$agent" ''
 done
-for command in run --version; do
+for command in run reset-password --version; do
   offers "$command" "$coordinator" ''
 done
 for program in "$agent" "$coordinator"; do
@@ -43,6 +43,8 @@ offers --json "$agent" status --
 offers --local "$agent" leave --
 offers inspect "$agent" token ''
 offers allocator "$agent" run --roles al
+offers --user "$coordinator" reset-password --
+offers readonly "$coordinator" reset-password --user ''
 offers debug "$coordinator" run --log-level ''
 offers scripts "$agent" run --state-dir scr
 exit "$status"

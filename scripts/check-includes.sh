@@ -26,6 +26,7 @@ declare -A may=(
   [coordinator/views]="common/base common/codec common/wire coordinator/registry"
   [coordinator/handlers]="common/base common/codec common/wire coordinator/store coordinator/http coordinator/audit coordinator/registry coordinator/auth coordinator/installation coordinator/views"
   [coordinator]="common/base common/codec common/wire common/loop coordinator/store coordinator/http coordinator/audit coordinator/registry coordinator/auth coordinator/installation coordinator/views coordinator/handlers"
+  [coordinator/commands]="common/base common/codec common/wire common/loop coordinator coordinator/store coordinator/audit coordinator/auth"
 )
 
 status=0

@@ -23,6 +23,21 @@ for name in ece-agent ece-coordinator; do
       tar -xO "./usr/lib/systemd/system/$name.service")" || complain "$deb: the unit does not start /usr/bin/$name"
   done
 done
+
+# The installer: in the coordinator's package, in the tarball, and beside them in the bundle, whose index is whole.
+installer=elastic-cloud-enterprise.sh
+listing=$(dpkg-deb --contents build/packages/ece-coordinator_*.deb)
+grep -qE "^-rwxr-xr-x root/root .* \./usr/share/ece-coordinator/$installer\$" <<<"$listing" ||
+  complain "ece-coordinator's package does not hold usr/share/ece-coordinator/$installer, 0755"
+listing=$(tar -tzvf build/packages/*.tar.gz)
+grep -qE "^-rwxr-xr-x .*/usr/share/ece-coordinator/$installer\$" <<<"$listing" || complain "the tarball does not hold $installer, 0755"
+cmp "scripts/$installer" "build/packages/$installer" || complain "build/packages/$installer is not scripts/$installer"
+[[ -x build/packages/$installer ]] || complain "build/packages/$installer cannot be executed"
+(cd build/packages && sha256sum --quiet --strict --check SHA256SUMS) || complain "build/packages/SHA256SUMS does not hold"
+listed=$(awk '{print $2}' build/packages/SHA256SUMS | sort)
+there=$(find build/packages -type f ! -name SHA256SUMS -printf '%f\n' | sort)
+[[ $listed == "$there" ]] || complain "SHA256SUMS lists not exactly what is there:"$'\n'"$(diff <(echo "$listed") <(echo "$there"))"
+
 if command -v lintian >/dev/null; then
   lintian --allow-root --fail-on error,warning build/packages/*.deb || complain "lintian: see above"
 else

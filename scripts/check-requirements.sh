@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 stated=$(grep -oE '\*\*\[[A-Z]{2}-[0-9]+\]\*\*' docs/protocol.md | tr -d '*[]' | sort -u)
-cited=$(grep -rohE '\[?\b(TP|TK|TR|EN|AC|HB|LV|CL|LE|RT|ST)-[0-9]+\b' tests --include='*.c' --include='*.h' --include='*.bats' |
+cited=$(grep -rohE '\[?\b(TP|TK|TR|EN|AC|AR|HB|LV|CL|LE|RT|ST)-[0-9]+\b' tests --include='*.c' --include='*.h' --include='*.bats' |
   tr -d '[' | sort -u)
 status=0
 for id in $(comm -23 <(echo "$stated") <(echo "$cited")); do

@@ -30,10 +30,11 @@ enum {
 struct audit_event {
     /* "token.created", "token.deleted", "runner.enrolled", "runner.reenrolled",
      * "runner.taken_over", "runner.enroll_refused", "runner.left", "runner.deleted",
-     * "runner.connected", "runner.disconnected", "runner.conflict" */
+     * "runner.connected", "runner.disconnected", "runner.conflict", "user.password_reset" */
     const char *action;
-    const char *actor;   /* "user admin", "runner 10.0.0.1", "token <id>", "system" */
-    const char *from;    /* address of the peer */
+    const char *actor; /* "user admin", "runner 10.0.0.1", "token <id>", "uid 0" (of whoever ran
+                          a command on the coordinator's host), "system" */
+    const char *from;  /* address of the peer */
     const char *subject; /* id of the runner or token that it happened to */
     const char *detail;  /* short text for people */
 };

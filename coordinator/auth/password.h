@@ -2,7 +2,7 @@
 /*
  * Passwords of the platform's users: made, hashed (yescrypt, crypt(5)) and compared. No
  * state. Hashing and comparing take tens of milliseconds by design and are safe on any
- * thread: call them from libuv's thread pool only.
+ * thread: a program that serves others calls them from libuv's thread pool only.
  */
 #ifndef COORDINATOR_PASSWORD_H
 #define COORDINATOR_PASSWORD_H

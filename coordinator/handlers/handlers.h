@@ -32,6 +32,7 @@ struct handlers {
         *enroll_replay; /* those of hosts that want to be: they crowd out nobody else's */
     struct access_tokens access_tokens;
     const struct installation *installation;
+    const char *artifacts_dir;
     struct auth auth;
 };
 
@@ -88,6 +89,12 @@ handler_fn handle_runners_list;
 handler_fn handle_runner_get;
 handler_fn handle_runner_delete;
 handler_fn handle_platform_get;
+
+/* handlers_artifacts.c */
+#define INSTALLER_NAME "elastic-cloud-enterprise.sh"
+
+handler_fn handle_artifact;
+handler_fn handle_installer;
 
 /* handlers_health.c */
 handler_fn handle_healthz;

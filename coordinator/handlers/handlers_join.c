@@ -10,6 +10,7 @@
 #include "common/codec/jwt_text.h"
 #include "common/codec/keys.h"
 #include "coordinator/auth/assertions.h"
+#include "coordinator/views/runner_view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -196,9 +197,12 @@ void handle_agent_runner_id(struct exchange *exchange, void *context)
     }
     enum enroll_outcome outcome = registry_would_enroll(handlers->registry, runner_id,
                                                         principal->roles_token.roles, reason);
+    const struct runner *runner = registry_find(handlers->registry, runner_id);
     exchange_reply_compact(exchange, 200,
-                           json_pack("{s:s, s:b, s:s}", "runner_id", runner_id, "available",
-                                     outcome == ENROLL_OK, "reason", reason));
+                           json_pack("{s:s, s:b, s:s, s:o}", "runner_id", runner_id,
+                                     "available", outcome == ENROLL_OK, "reason", reason,
+                                     "runner",
+                                     runner == NULL ? json_null() : runner_view_brief(runner)));
 }
 
 /* Who an assertion says it is from: decides whose key it is checked with, nothing more. */

@@ -35,6 +35,9 @@ const struct route handlers_routes[] = {
     {"GET", INFRASTRUCTURE "/runners/{runner_id}", ACCESS_READ, NO_BODY, handle_runner_get},
     {"DELETE", INFRASTRUCTURE "/runners/{runner_id}", ACCESS_WRITE, NO_BODY,
      handle_runner_delete},
+    /* hosts that are to join, with curl */
+    {"GET", "/artifacts/{file}", ACCESS_PUBLIC, NO_BODY, handle_artifact},
+    {"GET", "/" INSTALLER_NAME, ACCESS_PUBLIC, NO_BODY, handle_installer},
     /* whoever watches the process */
     {"GET", "/healthz", ACCESS_PUBLIC, NO_BODY, handle_healthz},
     {"GET", "/readyz", ACCESS_PUBLIC, NO_BODY, handle_readyz},

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define JSON_TYPE "application/json"
 
@@ -23,47 +24,6 @@
 static const char no_memory_body[] =
     "{\n  \"errors\": [\n    {\n      \"code\": \"root.internal_error\",\n"
     "      \"message\": \"the coordinator has no memory left\"\n    }\n  ]\n}\n";
-
-static void fields_fini(struct exchange_fields *fields)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        /* Passwords and tokens come in headers; the name stands before its value. */
-        size_t name_len = (size_t)(fields->items[i].value - fields->items[i].name);
-        explicit_bzero(fields->items[i].name, name_len + strlen(fields->items[i].value));
-        free(fields->items[i].name);
-    }
-    fields->count = 0;
-}
-
-int exchange_add_field(struct exchange_fields *fields, const char *name, size_t name_len,
-                       const char *value, size_t value_len, struct err *err)
-{
-    if (fields->count == fields->max) {
-        return err_set(err, ERR_TOO_LARGE, "there are more than %zu of them", fields->max);
-    }
-    char *text = malloc(name_len + value_len + 2);
-    if (text == NULL) {
-        return err_no_memory(err);
-    }
-    memcpy(text, name, name_len);
-    text[name_len] = '\0';
-    char *copied_value = text + name_len + 1;
-    memcpy(copied_value, value, value_len);
-    copied_value[value_len] = '\0';
-    fields->items[fields->count++] =
-        (struct exchange_field){.name = text, .value = copied_value};
-    return 0;
-}
-
-const char *exchange_find_field(const struct exchange_fields *fields, const char *name)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        if (strcasecmp(fields->items[i].name, name) == 0) {
-            return fields->items[i].value;
-        }
-    }
-    return NULL;
-}
 
 struct exchange *exchange_new(const char *method, const char *uri, const char *peer,
                               uint64_t connection)
@@ -87,6 +47,7 @@ struct exchange *exchange_new(const char *method, const char *uri, const char *p
     (void)snprintf(exchange->peer, sizeof(exchange->peer), "%s", peer);
     exchange->connection = connection;
     exchange->has_engine = true;
+    exchange->reply.file_fd = -1;
     exchange->headers =
         (struct exchange_fields){.max = EXCHANGE_HEADERS_MAX, .items = exchange->header_items};
     exchange->arguments =
@@ -96,15 +57,25 @@ struct exchange *exchange_new(const char *method, const char *uri, const char *p
     return exchange;
 }
 
+static void drop_body(struct exchange_reply *reply)
+{
+    free(reply->body);
+    reply->body = NULL;
+    if (reply->file_fd >= 0) {
+        (void)close(reply->file_fd);
+        reply->file_fd = -1;
+    }
+}
+
 static void exchange_free(struct exchange *exchange)
 {
     if (exchange->free_principal != NULL) {
         exchange->free_principal(exchange->principal);
     }
-    fields_fini(&exchange->reply.headers);
-    fields_fini(&exchange->arguments);
-    fields_fini(&exchange->headers);
-    free(exchange->reply.body);
+    exchange_clear_fields(&exchange->reply.headers);
+    exchange_clear_fields(&exchange->arguments);
+    exchange_clear_fields(&exchange->headers);
+    drop_body(&exchange->reply);
     buf_wipe(&exchange->body); /* passwords come in bodies, too */
     buf_fini(&exchange->body);
     free(exchange->path);
@@ -332,6 +303,19 @@ void exchange_reply(struct exchange *exchange, int status, const char *content_t
     settle(exchange, is_late);
 }
 
+void exchange_reply_file(struct exchange *exchange, int fd, uint64_t size,
+                         const char *content_type)
+{
+    bool is_late = exchange->reply.status != 0;
+    if (is_late) {
+        (void)close(fd);
+    } else {
+        exchange->reply.file_fd = fd;
+        store_reply(exchange, 200, content_type, NULL, (size_t)size);
+    }
+    settle(exchange, is_late);
+}
+
 void exchange_reply_json(struct exchange *exchange, int status, json_t *json)
 {
     bool is_late = exchange->reply.status != 0;
@@ -370,8 +354,11 @@ void exchange_hand_over(struct exchange *exchange, exchange_replied_fn *on_repli
 void exchange_preempt(struct exchange *exchange, int status, const char *code,
                       const char *message)
 {
-    /* The handler may have set headers for a reply that it now never gives. */
-    fields_fini(&exchange->reply.headers);
+    /* The handler may have set headers for a reply that it now never gives, or given one that
+     * cannot be sent. */
+    exchange_clear_fields(&exchange->reply.headers);
+    drop_body(&exchange->reply);
+    exchange->reply.status = 0;
     store_error(exchange, status, code, message);
 }
 

@@ -52,6 +52,12 @@ void *exchange_principal(const struct exchange *exchange);
 void exchange_set_header(struct exchange *exchange, const char *name, const char *value);
 void exchange_reply(struct exchange *exchange, int status, const char *content_type,
                     const char *body, size_t len);
+/** 200 with a regular file of @size bytes, read from its beginning as the client takes it.
+ * Takes
+ * @fd. Whoever renames another file into its place meanwhile changes nothing; one that becomes
+ * shorter ends the connection. 503 when too many files are being sent. */
+void exchange_reply_file(struct exchange *exchange, int fd, uint64_t size,
+                         const char *content_type);
 /** Takes @json (NULL = no memory: answers 500). Pretty-printed in the documented style. */
 void exchange_reply_json(struct exchange *exchange, int status, json_t *json);
 /** As exchange_reply_json, compact: for the agent's routes. */

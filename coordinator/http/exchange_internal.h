@@ -37,9 +37,10 @@ struct exchange_fields {
 typedef void exchange_replied_fn(struct exchange *exchange, void *engine);
 
 struct exchange_reply {
-    int status; /* 0 = not replied yet */
-    char *body; /* owned, malloc'd; the engine may take it */
-    size_t len;
+    int status;  /* 0 = not replied yet */
+    char *body;  /* owned, malloc'd; the engine may take it */
+    int file_fd; /* owned: the body is this file's; -1 = none. The engine may take it */
+    size_t len;  /* of the body, wherever it is */
     struct exchange_fields headers;
     struct exchange_field header_items[EXCHANGE_REPLY_HEADERS_MAX];
 };
@@ -83,6 +84,9 @@ int exchange_parse_target(struct exchange *exchange, struct err *err) MUST_CHECK
 int exchange_add_field(struct exchange_fields *fields, const char *name, size_t name_len,
                        const char *value, size_t value_len, struct err *err) MUST_CHECK;
 
+/** Wipe and free all; the list is empty after. */
+void exchange_clear_fields(struct exchange_fields *fields);
+
 /** The first value of that name, any case. */
 const char *exchange_find_field(const struct exchange_fields *fields, const char *name);
 
@@ -90,7 +94,8 @@ const char *exchange_find_field(const struct exchange_fields *fields, const char
 void exchange_hand_over(struct exchange *exchange, exchange_replied_fn *on_replied,
                         void *engine);
 
-/** Answer in the handler's place. The handler keeps its hold, its own reply will be dropped. */
+/** Answer in the handler's place: its reply, given or to come, is dropped. It keeps its hold
+ * until it gave one. */
 void exchange_preempt(struct exchange *exchange, int status, const char *code,
                       const char *message);
 

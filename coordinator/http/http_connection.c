@@ -6,7 +6,8 @@
  * suspended: parked; on_request comes again after resume), on_completed.
  *
  * A refusal waits for the end of the body, if that is short: closing a socket with unread data
- * resets it, and the client might never see the reply.
+ * resets it, and the client might never see the reply. How a reply goes out is in
+ * http_connection_send.c.
  */
 #include "coordinator/http/http_connection.h"
 
@@ -26,12 +27,6 @@ static struct http_connection *connection_of(struct MHD_Connection *mhd)
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     return info == NULL ? NULL : info->socket_context;
-}
-
-static void enter(struct http_connection *connection, enum reaper_stage stage)
-{
-    struct http_hub *hub = connection->hub;
-    reaper_enter(&hub->reaper, &connection->reaping, stage, clock_monotonic_ms(hub->clock));
 }
 
 static void peer_text(struct MHD_Connection *mhd, char ret_text[static EXCHANGE_PEER_BYTES])
@@ -105,7 +100,7 @@ void http_connection_on_notify(void *cls, struct MHD_Connection *mhd, void **con
     connection->mhd = mhd;
     connection->fd = info->connect_fd;
     connection->id = ++hub->last_id;
-    enter(connection, REAPER_REQUESTING);
+    http_connection_enter(connection, REAPER_REQUESTING);
     *context = connection;
 }
 
@@ -146,59 +141,9 @@ void *http_connection_on_uri(void *cls, const char *uri, struct MHD_Connection *
     if (connection != NULL) {
         forget_request(connection);
         connection->uri = strdup(uri);
-        enter(connection, REAPER_REQUESTING);
+        http_connection_enter(connection, REAPER_REQUESTING);
     }
     return NULL;
-}
-
-static struct MHD_Response *make_response(struct exchange_reply *reply)
-{
-    static char nothing[] = "";
-
-    if (reply->len == 0) {
-        return MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
-    }
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->len, reply->body, MHD_RESPMEM_MUST_FREE);
-    if (response != NULL) {
-        reply->body = NULL; /* taken */
-    }
-    return response;
-}
-
-static void add_headers(struct MHD_Response *response, const struct http_connection *connection)
-{
-    const struct exchange_fields *headers = &connection->exchange->reply.headers;
-    /* A header that cannot be added (no memory, a line break in it) is left out. */
-    for (size_t i = 0; i < headers->count; i++) {
-        (void)MHD_add_response_header(response, headers->items[i].name,
-                                      headers->items[i].value);
-    }
-    if (exchange_find_field(headers, MHD_HTTP_HEADER_CACHE_CONTROL) == NULL) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    }
-    (void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
-    if (connection->must_close) {
-        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    }
-}
-
-static enum MHD_Result send_reply(struct http_connection *connection)
-{
-    struct exchange *exchange = connection->exchange;
-    struct MHD_Response *response = make_response(&exchange->reply);
-    if (response == NULL) {
-        return MHD_NO;
-    }
-    add_headers(response, connection);
-    enum MHD_Result queued =
-        MHD_queue_response(connection->mhd, (unsigned)exchange->reply.status, response);
-    MHD_destroy_response(response); /* the connection has its own reference */
-    enter(connection, REAPER_KEPT);
-    log_debug(connection->hub->log, "http", "%s %s: %d, connection %llu from %s",
-              exchange->method, exchange->route != NULL ? exchange->route->pattern : "-",
-              exchange->reply.status, (unsigned long long)connection->id, exchange->peer);
-    return queued;
 }
 
 static void reply_stopping(struct exchange *exchange)
@@ -261,12 +206,12 @@ static enum MHD_Result on_head(struct http_connection *connection, const char *m
         exchange_reply_error(connection->exchange, 400, "root.bad_request",
                              "the request is malformed: %s", err.message);
         connection->must_close = true;
-        return send_reply(connection);
+        return http_connection_send(connection);
     }
     if (refuse(connection, &head) &&
         (head.expects_continue || head.content_length > DISCARD_MAX)) {
         connection->must_close = true;
-        return send_reply(connection);
+        return http_connection_send(connection);
     }
     return MHD_YES;
 }
@@ -297,7 +242,7 @@ static enum MHD_Result on_body(struct http_connection *connection, const char *b
 static void unpark(struct http_connection *connection)
 {
     connection->is_parked = false;
-    enter(connection, REAPER_KEPT);
+    http_connection_enter(connection, REAPER_KEPT);
     MHD_resume_connection(connection->mhd);
     mhd_loop_wake(&connection->hub->mhd);
 }
@@ -324,10 +269,10 @@ static enum MHD_Result on_end(struct http_connection *connection)
         router_dispatch(connection->hub->router, connection->route, exchange);
     }
     if (exchange->reply.status != 0) {
-        return send_reply(connection);
+        return http_connection_send(connection);
     }
     connection->is_parked = true;
-    enter(connection, REAPER_PARKED);
+    http_connection_enter(connection, REAPER_PARKED);
     MHD_suspend_connection(connection->mhd);
     return MHD_YES;
 }
@@ -361,7 +306,7 @@ void http_connection_on_completed(void *cls, struct MHD_Connection *mhd, void **
     struct http_connection *connection = connection_of(mhd);
     if (connection != NULL) {
         forget_request(connection);
-        enter(connection, REAPER_KEPT);
+        http_connection_enter(connection, REAPER_KEPT);
     }
 }
 

@@ -27,6 +27,7 @@ struct http_hub {
     uint64_t last_id;
     bool is_stopping; /* every request is answered 503 */
     bool has_room;    /* a connection ended since the last turn */
+    unsigned n_files; /* open, being sent */
     struct http_connection
         *closed; /* carried requests and are gone: the server tells and frees */
 };
@@ -62,6 +63,12 @@ int http_connection_on_certificate(gnutls_session_t session, const gnutls_datum_
                                    int n_authorities, const gnutls_pk_algorithm_t *algorithms,
                                    int n_algorithms, gnutls_pcert_st **ret_chain,
                                    unsigned *ret_len, gnutls_privkey_t *ret_key);
+
+/** Another stage of the connection's life begins now. */
+void http_connection_enter(struct http_connection *connection, enum reaper_stage stage);
+
+/** Send the reply that stands in the exchange. MHD_NO: it cannot be, cut the connection. */
+enum MHD_Result http_connection_send(struct http_connection *connection);
 
 /** The connection is past the limit of its stage: answer 503 if a handler is what it waits for,
  * else cut it. */

@@ -11,6 +11,8 @@
 
 #include <uv.h>
 
+#define STORE_SQLITE_FILE "coordinator.db" /* in the state directory */
+
 /**
  * Open or make @path (0600; the directory is there). Blocks. ERR_BUSY when another process has
  * it, ERR_CORRUPT when it is no database of ours or damaged (it is left as it is), ERR_FUTURE

@@ -50,6 +50,17 @@ json_t *runner_view_one(const struct registry *registry, const struct runner *ru
                      "has_containers", 0, "region", VIEW_REGION);
 }
 
+json_t *runner_view_brief(const struct runner *runner)
+{
+    const struct runner_record *record = &runner->record;
+    const struct report *report = &runner->report;
+    return json_pack("{s:b, s:s, s:s, s:o, s:{s:I, s:I}}", "connected",
+                     runner_is_connected(runner), "zone", record->zone, "host_ip",
+                     report->host_ip, "roles", roles_to_json(record->roles), "memory", "total",
+                     (json_int_t)report->memory_total_mb, "used",
+                     (json_int_t)report->memory_used_mb);
+}
+
 json_t *runner_view_list(const struct registry *registry)
 {
     auto_json *runners = json_array();

@@ -11,6 +11,10 @@
 /** RunnerInfo; owned, NULL without memory. */
 json_t *runner_view_one(const struct registry *registry, const struct runner *runner);
 
+/** What a host that joined or wants to is told of the runner of that id [EN-9]: no tags, no
+ * instances, nothing of the installation. Owned, NULL without memory. */
+json_t *runner_view_brief(const struct runner *runner);
+
 /** Connected, nothing wrong on the host, and no other host under its identity. */
 bool runner_view_is_healthy(const struct registry *registry, const struct runner *runner);
 

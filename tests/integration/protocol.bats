@@ -286,17 +286,24 @@ two_beats() {
 }
 
 @test "what enrolling would meet can be asked before" {
-  # [EN-8]
+  # [EN-8] [EN-9]
   probe() { request GET "/agent/v1/runner-ids/$1" -H "Authorization: Bearer $(cat "$SITE/token")"; }
   probe free-id
   replies 200
-  equal "$(json '[.runner_id, (.available | tostring)] | join(" ")')" "free-id true"
+  equal "$(json '[.runner_id, .available, .runner | tostring] | join(" ")')" "free-id true null"
   new_key host
   enroll host taken-id
   post heartbeat "$(beat_body "$session" 1)"
   probe taken-id
   equal "$(json .available)" false
   contains "$(json .reason)" "is connected"
+  shown=$(json ".runner | tojson")
+  api GET infrastructure/allocators/taken-id
+  equal "$shown" "$(json '{connected: .status.connected, zone: .zone_id, host_ip, roles: ["allocator"],
+    memory: .capacity.memory} | tojson')" "the runner"
+  post goodbye "{\"session\":\"$session\"}"
+  probe taken-id
+  equal "$(json '[.available, .runner.connected] | map(tostring) | join(" ")')" "true false"
 }
 
 @test "a runner id is taken over when its host is gone, and the old host is out" {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -68,6 +69,15 @@ static void big(struct exchange *exchange, void *context)
     memset(body, 'x', FIXTURE_BIG_BYTES);
     exchange_reply(exchange, 200, "text/plain", body, FIXTURE_BIG_BYTES);
     free(body);
+}
+
+static void file(struct exchange *exchange, void *context)
+{
+    struct fixture *fixture = context;
+    int fd = dup(fixture->file_fd);
+    assert_true(fd >= 0);
+    fixture->n_handled++;
+    exchange_reply_file(exchange, fd, fixture->file_size, "application/octet-stream");
 }
 
 struct later {
@@ -132,6 +142,7 @@ static const struct route routes[] = {
     {"GET", "/hello", ACCESS_PUBLIC, 0, hello},
     {"GET", "/show/{it}", ACCESS_PUBLIC, 0, show},
     {"GET", "/big", ACCESS_PUBLIC, 0, big},
+    {"GET", "/file", ACCESS_PUBLIC, 0, file},
     {"GET", "/later", ACCESS_PUBLIC, 0, later},
     {"POST", "/echo", ACCESS_PUBLIC, FIXTURE_BODY_MAX, echo},
     {"POST", "/json", ACCESS_PUBLIC, FIXTURE_BODY_MAX, take_json},
@@ -166,6 +177,7 @@ int fixture_setup(void **state)
     struct err err;
     assert_non_null(fixture);
     assert_int_equal(uv_loop_init(&fixture->loop), 0);
+    fixture->file_fd = -1;
     fixture->log = (struct log){.threshold = LOG_LEVEL_DEBUG, .fd = -1};
     fixture->router =
         (struct router){.routes = routes, .n_routes = ARRAY_LEN(routes), .context = fixture};
@@ -195,6 +207,9 @@ int fixture_teardown(void **state)
     }
     (void)uv_run(&fixture->loop, UV_RUN_DEFAULT);
     int status = uv_loop_close(&fixture->loop);
+    if (fixture->file_fd >= 0) {
+        (void)close(fixture->file_fd);
+    }
     free_certificate(&fixture->internal);
     free_certificate(&fixture->external);
     free_certificate(&fixture->renewed);

@@ -42,6 +42,8 @@ struct fixture {
     struct http_server *server;
     uint16_t port;
     struct fixture_certificate internal, external, renewed;
+    int file_fd; /* what GET /file sends; -1 = nothing yet. Owned */
+    uint64_t file_size;
     /* what the handlers and the server said, counted on the loop's thread */
     unsigned n_handled;
     uint64_t last_connection;
@@ -58,6 +60,7 @@ typedef void script_fn(const struct fixture *fixture, void *arg);
 
 int run_http_server_hostile_cases(void);
 int run_http_server_deadline_cases(void);
+int run_http_server_file_cases(void);
 int run_http_server_life_cases(void);
 
 /** Of every case: certificates and loop; no server yet. The teardown stops the server if the

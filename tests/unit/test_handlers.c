@@ -13,8 +13,10 @@ static struct handler_harness *harness_of(void **state)
 static void a_route_is_closed_to_who_brings_no_credentials(void **state)
 {
     struct handler_harness *harness = harness_of(state);
-    static const char *const open_to_all[] = {"GET /agent/v1/ca", "POST /agent/v1/token",
-                                              "GET /healthz", "GET /readyz"};
+    static const char *const open_to_all[] = {
+        "GET /agent/v1/ca",      "POST /agent/v1/token",
+        "GET /artifacts/{file}", "GET /elastic-cloud-enterprise.sh",
+        "GET /healthz",          "GET /readyz"};
     static const char *const codes[] = {
         [ACCESS_READ] = "root.unauthenticated",
         [ACCESS_WRITE] = "root.unauthenticated",
@@ -261,6 +263,8 @@ int main(void)
     int failed = cmocka_run_group_tests_name("handlers", tests, NULL, NULL);
     failed += run_handlers_tokens_cases();
     failed += run_handlers_enroll_cases();
+    failed += run_handlers_runner_id_cases();
     failed += run_handlers_access_cases();
+    failed += run_handlers_artifacts_cases();
     return failed;
 }

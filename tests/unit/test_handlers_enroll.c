@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Joining over HTTP: the CA certificate, what enrolling answers and refuses, and the pre-flight
- * question. */
+/* Joining over HTTP: the CA certificate, what enrolling answers and refuses. */
 #include "tests/support/handler_host.h"
 #include "tests/support/json_edit.h"
 #include "tests/unit/handlers_cases.h"
@@ -310,56 +309,6 @@ static void a_host_that_hung_up_is_registered_all_the_same(void **state)
     assert_int_equal(host_enroll(harness, &host, ALLOCATOR, token), 200);
 }
 
-static void expect_availability(struct handler_harness *harness, const char *id,
-                                const char *token, const char *reason)
-{
-    char uri[256];
-    (void)snprintf(uri, sizeof uri, WIRE_PATH_RUNNER_IDS "%s", id);
-    (void)handler_ask(harness,
-                      &(struct handler_request){.method = "GET", .uri = uri, .bearer = token});
-    const json_t *json = handler_expect_ok(harness);
-    json_expect_count(json, "", 3);
-    json_expect_text(json, "runner_id", id);
-    json_expect_bool(json, "available", reason[0] == '\0');
-    const char *said = json_string_value(json_expect(json, "reason"));
-    if (reason[0] == '\0' ? said[0] != '\0' : strstr(said, reason) == NULL) {
-        fail_msg("%s: %s", id, said);
-    }
-}
-
-/* [EN-8], [TK-3] */
-static void a_host_may_ask_beforehand_what_enrolling_would_meet(void **state)
-{
-    struct handler_harness *harness = harness_of(state);
-    auto_free char *allocator = handler_make_token(harness, ALLOCATOR_TOKEN);
-    auto_free char *nothing = handler_make_token(harness, "{\"persistent\":true}");
-    auto_free char *nothing_id =
-        strdup(json_string_value(json_expect(harness->json, "token_id")));
-    CLEANUP(host_fini) struct handler_host host;
-    host_init(&host, "h1");
-    assert_int_equal(host_enroll(harness, &host, ALLOCATOR, allocator), 200);
-    size_t writes = memory_store_writes(harness->base->memory);
-
-    expect_availability(harness, "h2", allocator, "");
-    expect_availability(harness, "h1", allocator, ""); /* it never beat: would be taken over */
-    expect_availability(harness, "h1", nothing, "does not permit: allocator");
-    assert_int_equal(host_beat(harness, &host, SESSION_A, 1), 200);
-    expect_availability(harness, "h1", allocator, "is connected");
-    (void)memory_store_run(harness->base->memory);
-    assert_int_equal(memory_store_writes(harness->base->memory), writes + 1); /* the beat's */
-
-    char uri[256];
-    (void)snprintf(uri, sizeof uri, TOKENS_URI "/%s", nothing_id);
-    assert_int_equal(
-        handler_ask(harness, &(struct handler_request){.method = "DELETE", .uri = uri}), 200);
-    (void)handler_ask(harness, &(struct handler_request){.method = "GET",
-                                                         .uri = WIRE_PATH_RUNNER_IDS "h2",
-                                                         .bearer = nothing});
-    handler_expect_error(harness, 401, WIRE_E_TOKEN_REVOKED, "revoked");
-    (void)host_enroll(harness, &host, "[]", nothing);
-    handler_expect_error(harness, 401, WIRE_E_TOKEN_REVOKED, "revoked");
-}
-
 int run_handlers_enroll_cases(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, handler_setup, handler_teardown)
@@ -376,7 +325,6 @@ int run_handlers_enroll_cases(void)
         CASE(one_key_is_one_runner),
         CASE(a_store_that_does_not_take_writes_says_when_to_come_back),
         CASE(a_host_that_hung_up_is_registered_all_the_same),
-        CASE(a_host_may_ask_beforehand_what_enrolling_would_meet),
     };
     return cmocka_run_group_tests_name("handlers_enroll", tests, NULL, NULL);
 }

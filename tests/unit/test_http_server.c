@@ -332,6 +332,7 @@ int main(void)
     int failed = cmocka_run_group_tests_name("http_server", tests, NULL, NULL);
     failed += run_http_server_hostile_cases();
     failed += run_http_server_deadline_cases();
+    failed += run_http_server_file_cases();
     failed += run_http_server_life_cases();
     return failed;
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ece-coordinator: the daemon around struct coordinator. Owns the loop, the signals and the
- * exit status. */
+/* `ece-coordinator run`: the daemon around struct coordinator. Owns the loop, the signals and
+ * the exit status. */
+#include "coordinator/commands/commands.h"
+
 #include "common/base/message_ids.h"
 #include "common/loop/notify.h"
 #include "coordinator/coordinator.h"
 #include "version.h"
 
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 enum { SIGNAL_COUNT = 3 };
@@ -136,18 +135,9 @@ static int fail(const struct err *err)
     return err_exit_status(err->code);
 }
 
-static void print_version(void)
-{
-    (void)printf("ece-coordinator %s (%s)\n", ECE_VERSION, ECE_COMMIT);
-}
-
-static int command_run(int argc, char **argv)
+int command_run(int argc, char **argv)
 {
     struct daemon daemon = {0};
-    if (opts_take_flag(&argc, argv, "--version")) {
-        print_version();
-        return 0;
-    }
     if (opts_take_flag(&argc, argv, "--help")) {
         (void)printf(
             "Usage: ece-coordinator run [--check-config] [OPTION...]\n\n"
@@ -170,41 +160,4 @@ static int command_run(int argc, char **argv)
     }
     coordinator_options_fini(&daemon.options);
     return status;
-}
-
-static void print_help(FILE *out)
-{
-    (void)fprintf(out,
-                  "Usage: ece-coordinator run [OPTION...]\n\n"
-                  "The coordinator of an installation: hosts join it, operators look at it.\n\n"
-                  "  run        serve (the daemon); run --help lists its options\n"
-                  "  --version\n"
-                  "  --help\n\n"
-                  "See ece-coordinator(8).\n");
-}
-
-int main(int argc, char **argv)
-{
-    /* The installation's keys live in this process: no core dump, no ptrace by others. */
-    (void)prctl(PR_SET_DUMPABLE, 0);
-    json_object_seed(0);
-    const char *word = argc > 1 ? argv[1] : "";
-    if (strcmp(word, "run") == 0) {
-        return command_run(argc - 1, argv + 1);
-    }
-    if (strcmp(word, "--version") == 0) {
-        print_version();
-        return 0;
-    }
-    if (strcmp(word, "--mdoc-options") == 0) { /* makes the table of the man page */
-        opts_print_mdoc(stdout, coordinator_option_specs, COORDINATOR_ENV_PREFIX);
-        return 0;
-    }
-    if (strcmp(word, "--help") == 0 || strcmp(word, "help") == 0 || word[0] == '\0') {
-        print_help(word[0] == '\0' ? stderr : stdout);
-        return word[0] == '\0' ? EX_USAGE : 0;
-    }
-    (void)fprintf(stderr, "ece-coordinator: \"%s\" is no command; see ece-coordinator --help\n",
-                  word);
-    return EX_USAGE;
 }
