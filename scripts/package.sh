@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Builds the Debian packages and the tarball into build/packages, and prints their names and SHA-256. Does nothing but print when
-# nothing has changed.
+# Builds the Debian packages and the tarball into build/packages, puts the installer and SHA256SUMS beside them (all that a host
+# without a network needs), and prints their names and SHA-256. Does nothing but print when nothing has changed.
 # Usage: package.sh
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$root/build/package
 out=$root/build/packages
+installer=elastic-cloud-enterprise.sh
 stamp=$build/packaged-from
 log=$build/package.log
 
@@ -36,14 +37,15 @@ content=$({
   echo "$SOURCE_DATE_EPOCH"
   cd "$root"
   cat "$build"/agent/ece-agent "$build"/coordinator/ece-coordinator "$build"/CPackConfig.cmake
-  find systemd packaging scripts/completion docs/man "$build/packaging" -type f -print0 | sort -z | xargs -0 cat
+  find systemd packaging "scripts/$installer" scripts/completion docs/man "$build/packaging" -type f -print0 | sort -z | xargs -0 cat
 } | sha256sum)
 
 if [[ $(cat "$stamp" 2>/dev/null) != "$content" ]] || ! (cd "$out" && sha256sum --quiet --check SHA256SUMS) >/dev/null 2>&1; then
-  rm -f "$out"/*.deb "$out"/*.tar.gz "$out/SHA256SUMS" "$stamp"
+  rm -f "$out"/*.deb "$out"/*.tar.gz "$out/$installer" "$out/SHA256SUMS" "$stamp"
   (cd "$build" && umask 022 && cpack -B "$out") >>"$log" 2>&1 || fail "the packages could not be made"
   rm -rf "$out/_CPack_Packages"
-  (cd "$out" && sha256sum -- *.deb *.tar.gz >SHA256SUMS)
+  install -m 0755 "$root/scripts/$installer" "$out/$installer"
+  (cd "$out" && sha256sum -- *.deb *.tar.gz "$installer" >SHA256SUMS)
   echo "$content" >"$stamp"
 fi
 cat "$out/SHA256SUMS"

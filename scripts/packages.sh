@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that this project needs; does nothing, quickly, when they are there.
-# Usage: packages.sh build|test|bench      (names are those of Debian 12 and Ubuntu 24.04)
+# Usage: packages.sh build|test|bench|acceptance      (names are those of Debian 12 and Ubuntu 24.04)
 set -euo pipefail
 
 build=(build-essential cmake ninja-build pkg-config git
@@ -12,12 +12,17 @@ test=(libcmocka-dev bats shellcheck clang-14 clang-format-14 clang-tidy-14 mando
 
 bench=(nginx-light python3 iproute2)
 
+# booted hosts: containers, and a virtual machine with an emulated processor
+acceptance=(bats curl jq openssl procps python3 iproute2 systemd-container debootstrap
+  qemu-system-x86 busybox-static kmod cpio e2fsprogs)
+
 case ${1:-} in
 build) wanted=("${build[@]}") ;;
 test) wanted=("${build[@]}" "${test[@]}") ;;
 bench) wanted=("${build[@]}" "${bench[@]}") ;;
+acceptance) wanted=("${acceptance[@]}") ;;
 *)
-  echo "usage: packages.sh build|test|bench" >&2
+  echo "usage: packages.sh build|test|bench|acceptance" >&2
   exit 64
   ;;
 esac
