@@ -153,6 +153,13 @@ trimmed() {
   printf '%s' "${text%"${text##*[![:space:]]}"}"
 }
 
+# shown WORD: what can be repeated of a word that we do not know: it may be a secret whose flag was mistyped
+shown() {
+  local word=${1%%=*}
+  case $word in *eyJ*) word=${word%%eyJ*}eyJ... ;; esac
+  printf '%s' "${word:0:40}"
+}
+
 # bad_argument TEXT: the value that offends stands in it; a secret never does
 bad_argument() { die 3 "$COMMAND: $1" "$PROGRAM help lists the flags"; }
 
@@ -177,7 +184,7 @@ parse_arguments() {
       bad_argument "${1%%=*} and its value are two arguments: write \"${1%%=*} VALUE\"" ;;
     esac
     kind=$(flag_kind "$COMMAND" "$1")
-    [[ -n $kind ]] || bad_argument "unknown argument \"${1:0:80}\""
+    [[ -n $kind ]] || bad_argument "unknown argument \"$(shown "$1")\""
     name=${1#--}
     if [[ $kind == *switch ]]; then
       take_flag "$kind" "$name" yes
@@ -187,6 +194,7 @@ parse_arguments() {
     fi
     value=$(trimmed "${2:-}")
     [[ -n $value && $value != --* ]] || bad_argument "$1 has no value"
+    [[ $kind != ignored-value ]] || value=${value//[[:cntrl:]]/ } # JSON over several lines
     [[ $value != *[[:cntrl:]]* ]] || bad_argument "the value of $1 has control characters in it"
     take_flag "$kind" "$name" "$value"
     [[ $kind == *secret ]] || ARGUMENTS+=("$1" "$2")
@@ -232,6 +240,7 @@ check_values() {
   need host-ip '[0-9]{1,3}(\.[0-9]{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*' 'an IP address'
   need capacity '[0-9]{3,10}' 'a number of MB (at least 256)'
   [[ -z ${OPT[capacity]:-} ]] || ((10#${OPT[capacity]} >= 256)) || bad_argument "--capacity ${OPT[capacity]} is below 256 MB"
+  [[ -z ${OPT[coordinator-host]:-} ]] || OPT[coordinator-host]=${OPT[coordinator-host]// /}
   need coordinator-host '[][A-Za-z0-9.:,_-]{1,1024}' 'a name or address (HOST, HOST:PORT, [IPV6]:PORT)'
   need external-hostname '[A-Za-z0-9.:,_-]{1,1024}' 'a list of names and addresses'
   need proxy 'https?://[^[:space:]]+' 'a URL such as http://proxy:3128'
@@ -311,16 +320,23 @@ secure_environment() {
 
 owner() { echo "${SUDO_UID:-0}:${SUDO_GID:-0}"; }
 
+# One run at a time. The one before us may have taken $STATE away with the lock in it: then what we hold is nobody's.
+take_lock() {
+  [[ -L $STATE ]] && die 1 "$STATE is a symbolic link" "look who made it, and remove it"
+  until [[ $STATE/lock -ef /dev/fd/9 ]]; do
+    mkdir -p "$STATE" || die 1 "$STATE cannot be made"
+    chown 0:0 "$STATE" && chmod 0700 "$STATE" || die 1 "$STATE cannot be made root's own"
+    exec 9>"$STATE/lock" || die 1 "$STATE/lock cannot be made: is the disk full?" "make room there"
+    flock -n 9 || {
+      echo "Another run of this script is under way on this host; waiting for it ..."
+      flock -w "$(seconds 120)" 9 || die 1 "another run of this script is still under way" "see: fuser -v $STATE/lock"
+    }
+  done
+}
+
 begin_as_root() {
   secure_environment
-  [[ -L $STATE ]] && die 1 "$STATE is a symbolic link" "look who made it, and remove it"
-  mkdir -p "$STATE" || die 1 "$STATE cannot be made"
-  chown 0:0 "$STATE" && chmod 0700 "$STATE" || die 1 "$STATE cannot be made root's own"
-  exec 9>"$STATE/lock"
-  flock -n 9 || {
-    echo "Another run of this script is under way on this host; waiting for it ..."
-    flock -w "$(seconds 120)" 9 || die 1 "another run of this script is still under way" "see: fuser -v $STATE/lock"
-  }
+  take_lock
   rm -rf --one-file-system "$STATE"/work.*
   WORK=$(mktemp -d "$STATE/work.XXXXXX") || die 1 "no working directory can be made in $STATE: is the disk full?" \
     "make room in $(df -P "$STATE" | awk 'NR == 2 { print $6 }')"
@@ -353,6 +369,8 @@ finish() {
 record_change() { # KIND ARG...
   local IFS=$'\t'
   ! grep -qsxF -- "$*" "$STATE/journal" "$STATE/installed" || return 0
+  # a line that a full disk or a lost power cut off stays by itself
+  [[ -z $(tail -c 1 "$STATE/journal" 2>/dev/null) ]] || echo >>"$STATE/journal"
   printf '%s\n' "$*" >>"$STATE/journal" && sync "$STATE/journal" 2>/dev/null ||
     die 1 "$STATE/journal cannot be written: is the disk full?" "make room, and run the same command again"
 }
@@ -927,6 +945,20 @@ purge_package() {
   repair_dpkg
   [[ -z $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) ]] || apt purge "$1" ||
     logged dpkg --purge --force-remove-reinstreq "$1" || complain "the package $1 could not be removed" "apt-get purge $1"
+  [[ $1 != ece-agent ]] || stop_empty_slices
+}
+# The units' slices go when their package does, but never with something in them: instances are the operator's.
+stop_empty_slices() {
+  local slice group
+  for slice in ece-instances.slice ece.slice; do
+    group=$(systemctl show -p ControlGroup --value "$slice" 2>/dev/null)
+    [[ -n $group ]] || continue
+    if [[ -n $(find /sys/fs/cgroup{,/systemd,/unified}"$group" -name cgroup.procs -exec cat {} + 2>/dev/null) ]]; then
+      say "Processes still run in $slice; they were left alone."
+    else
+      logged systemctl stop "$slice"
+    fi
+  done
 }
 purge_dependency() { # refused by dpkg while something else needs it: then it stays
   [[ -z $(package_version "$1") ]] || logged dpkg --purge "$1" || debug "$1 stays: other packages need it"

@@ -128,14 +128,15 @@ static void add_unlisted(struct list *list, uint64_t mb)
     (void)snprintf(last->name, sizeof last->name, "(%zu more)", list->n_unlisted);
 }
 
-static void add_instance(const char *name, uint64_t bytes, void *userdata)
+static void add_instance(const struct cgroup_instance *found, void *userdata)
 {
     struct list *list = userdata;
-    uint64_t mb = bytes / mib + (bytes % mib != 0 ? 1 : 0);
+    uint64_t mb = found->bytes / mib + (found->bytes % mib != 0 ? 1 : 0);
     if (list->len < list->room) {
         struct report_instance *instance = &list->at[list->len++];
-        copy_clean(instance->name, sizeof instance->name, name);
+        copy_clean(instance->name, sizeof instance->name, found->name);
         instance->memory_mb = clamp_mb(mb);
+        instance->moves = !found->has_limit;
     } else if (list->room == REPORT_INSTANCES_MAX) {
         add_unlisted(list, mb);
     } else {

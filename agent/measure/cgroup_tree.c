@@ -274,17 +274,18 @@ struct visit {
 static void visit_child(int dir_fd, const char *name, void *userdata)
 {
     const struct visit *visit = userdata;
-    uint64_t bytes = 0;
-    bool is_known = (read_number(dir_fd, name, limit_file(visit->tree), &bytes) &&
-                     is_limit(bytes, visit->memory_total)) ||
-                    read_number(dir_fd, name, use_file(visit->tree), &bytes);
-    if (!is_known) {
+    struct cgroup_instance instance = {.name = name};
+    instance.has_limit = read_number(dir_fd, name, limit_file(visit->tree), &instance.bytes) &&
+                         is_limit(instance.bytes, visit->memory_total);
+    if (!instance.has_limit &&
+        !read_number(dir_fd, name, use_file(visit->tree), &instance.bytes)) {
         if (!is_directory(dir_fd, name)) {
             return; /* it ended while we read */
         }
-        bytes = 0; /* a hierarchy without the memory controller: there, of unknown size */
+        instance.bytes =
+            0; /* a hierarchy without the memory controller: there, of unknown size */
     }
-    visit->fn(name, bytes, visit->userdata);
+    visit->fn(&instance, visit->userdata);
 }
 
 void cgroup_tree_each(const struct cgroup_tree *tree, uint64_t memory_total,

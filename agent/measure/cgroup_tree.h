@@ -39,9 +39,13 @@ struct cgroup_limit {
 bool cgroup_tree_limit(const struct cgroup_tree *tree, uint64_t memory_total,
                        struct cgroup_limit *ret) MUST_CHECK;
 
-/** @bytes: the limit of the instance, or its use if it has none. @name: any bytes but '/' and
- * NUL. */
-typedef void cgroup_instance_fn(const char *name, uint64_t bytes, void *userdata);
+struct cgroup_instance {
+    const char *name; /* borrowed; any bytes but '/' and NUL */
+    uint64_t bytes;   /* its limit, or its use if it has none */
+    bool has_limit;
+};
+
+typedef void cgroup_instance_fn(const struct cgroup_instance *instance, void *userdata);
 
 /** How many instances there are: the child cgroups of the slice. */
 size_t cgroup_tree_count(const struct cgroup_tree *tree);

@@ -24,6 +24,7 @@ enum {
 struct report_instance {
     char name[REPORT_INSTANCE_NAME_BYTES]; /* the cgroup's name */
     uint32_t memory_mb;                    /* assigned: its limit, or its use if it has none */
+    bool moves; /* memory_mb is its use, which changes all the time; not sent */
 };
 
 struct report {
@@ -56,8 +57,8 @@ int report_from_json(const json_t *object, const char *path, struct report *ret,
 bool report_equal(const struct report *a, const struct report *b);
 
 /** True when @report says something that is not in @known and must be told at once [HB-2]:
- * anything, but for memory and storage in use, which move all the time and count from
- * REPORT_DRIFT_MB on. */
+ * anything, but for storage in use and the memory of instances without a limit, which move all
+ * the time and count from REPORT_DRIFT_MB on. */
 bool report_is_news(const struct report *report, const struct report *known);
 
 int report_copy(const struct report *from, struct report *ret, struct err *err) MUST_CHECK;

@@ -54,6 +54,9 @@ memory_is() { allocator host ".capacity.memory.used == $1 and ([.instances[].nod
   # A new limit is a new assignment.
   echo $((2048 * 1024 * 1024)) >"$slice_dir/kibana-1.scope/$limit"
   wait_until 3 memory_is 3072
+  echo $((2064 * 1024 * 1024)) >"$slice_dir/kibana-1.scope/$limit"
+  wait_until 3 memory_is 3088
+  echo $((2048 * 1024 * 1024)) >"$slice_dir/kibana-1.scope/$limit"
   rmdir "$slice_dir/elasticsearch-1.scope"
   wait_until 3 memory_is 2048
   # A host that dies takes its instances with it: an allocator that has something to lose is not healthy.

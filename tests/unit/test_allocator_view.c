@@ -29,7 +29,8 @@ static json_t *view_of(const struct registry_harness *harness, const char *id)
 /* A connected one with something in every list. */
 static void join_busy_allocator(struct registry_harness *harness)
 {
-    struct report_instance instances[] = {{"kibana-1.service", 1024}, {"x.service", 2048}};
+    struct report_instance instances[] = {{"kibana-1.service", 1024, false},
+                                          {"x.service", 2048, false}};
     view_connect(
         harness,
         (struct enrolment){
@@ -167,7 +168,7 @@ static void healthy_is_connected_or_empty_and_without_a_conflict(void **state)
         {"clone-full", 'f', true, false, true, false},
     };
 
-    struct report_instance instance = {"x.service", 512};
+    struct report_instance instance = {"x.service", 512, false};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         view_connect(
             harness,

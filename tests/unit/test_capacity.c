@@ -100,15 +100,15 @@ static void every_kind_of_host_offers_what_it_has(void **state)
 static void each_instance_is_listed_with_what_it_was_assigned(void **state)
 {
     static const struct report_instance wanted[] = {
-        {"es-0001.service", 4096},
-        {"docker-" DOCKER_ID ".scope", 1025}, /* a byte above 1024 MiB */
-        {"scratch.mount", 11},
-        {"ece-instances-kibana.slice", 2048}, /* its children are its own affair */
-        {"frozen.service", 1},
-        {"above-memtotal.service", 0},
-        {"odd name\\x2d.service", 1},
-        {"garbage.service", 1},
-        {"negative.service", 0},
+        {"es-0001.service", 4096, false},
+        {"docker-" DOCKER_ID ".scope", 1025, false}, /* a byte above 1024 MiB */
+        {"scratch.mount", 11, true},
+        {"ece-instances-kibana.slice", 2048, false}, /* its children are its own affair */
+        {"frozen.service", 1, true},
+        {"above-memtotal.service", 0, true},
+        {"odd name\\x2d.service", 1, false},
+        {"garbage.service", 1, true},
+        {"negative.service", 0, true},
     };
     struct capacity_options options = options_for(HOST_TREE("v2-instances"));
     struct report report = {0};
@@ -119,6 +119,7 @@ static void each_instance_is_listed_with_what_it_was_assigned(void **state)
         const struct report_instance *found = find(&report, wanted[i].name);
         assert_non_null(found);
         assert_int_equal(found->memory_mb, wanted[i].memory_mb);
+        assert_int_equal(found->moves, wanted[i].moves);
         sum += wanted[i].memory_mb;
     }
     assert_int_equal(report.memory_used_mb, sum);

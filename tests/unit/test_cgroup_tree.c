@@ -142,7 +142,7 @@ struct remover {
 };
 
 /* Removes every other instance while the first one is looked at. */
-static void remove_others(const char *name, uint64_t bytes, void *userdata)
+static void remove_others(const struct cgroup_instance *instance, void *userdata)
 {
     static const char *const names[] = {"a.scope", "b.scope", "c.scope"};
     static const char *const files[] = {"memory.max", "memory.current", "cgroup.procs", ""};
@@ -150,9 +150,9 @@ static void remove_others(const char *name, uint64_t bytes, void *userdata)
     char name_below[TMPDIR_PATH_BYTES];
     char path[TMPDIR_PATH_BYTES];
     remover->calls++;
-    remover->bytes = bytes;
+    remover->bytes = instance->bytes;
     for (size_t i = 0; i < 3; i++) {
-        for (size_t f = 0; f < 4 && strcmp(names[i], name) != 0; f++) {
+        for (size_t f = 0; f < 4 && strcmp(names[i], instance->name) != 0; f++) {
             (void)snprintf(name_below, sizeof name_below,
                            "sys/fs/cgroup/ece.slice/ece-instances.slice/%s/%s", names[i],
                            files[f]);
@@ -179,10 +179,9 @@ static void an_instance_that_vanishes_while_it_is_read_is_left_out(void **state)
     close(root_fd);
 }
 
-static void keep_bytes(const char *name, uint64_t bytes, void *userdata)
+static void keep_instance(const struct cgroup_instance *instance, void *userdata)
 {
-    (void)name;
-    *(uint64_t *)userdata = bytes;
+    *(struct cgroup_instance *)userdata = *instance;
 }
 
 static void an_instance_counts_with_its_limit_or_else_with_its_use(void **state)
@@ -210,14 +209,15 @@ static void an_instance_counts_with_its_limit_or_else_with_its_use(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct tmpdir dir;
         struct cgroup_tree tree;
-        uint64_t bytes = UINT64_MAX;
+        struct cgroup_instance found = {.bytes = UINT64_MAX};
         assert_true(tmpdir_make(&dir));
         host_tree_v2(&dir, "MemTotal: 1024 kB\n");
         host_tree_instance(&dir, "x.scope", cases[i].max, cases[i].current);
         int root_fd = host_tree_open(dir.path);
         cgroup_tree_open(&tree, root_fd, slice);
-        cgroup_tree_each(&tree, gib, keep_bytes, &bytes);
-        assert_int_equal(bytes, cases[i].bytes);
+        cgroup_tree_each(&tree, gib, keep_instance, &found);
+        assert_int_equal(found.bytes, cases[i].bytes);
+        assert_int_equal(found.has_limit, cases[i].bytes != 0 && cases[i].bytes != 4096);
         cgroup_tree_close(&tree);
         close(root_fd);
         assert_true(tmpdir_remove(&dir));

@@ -54,8 +54,8 @@ static int setup(void **state)
         .n_instances = 2,
         .instances = test->instances,
     };
-    test->instances[0] = (struct report_instance){"a.service", 512};
-    test->instances[1] = (struct report_instance){"b.service", 512};
+    test->instances[0] = (struct report_instance){"a.service", 512, false};
+    test->instances[1] = (struct report_instance){"b.service", 512, false};
     *state = test;
     return 0;
 }

@@ -114,7 +114,8 @@ static void an_empty_installation_has_every_field_and_is_healthy(void **state)
  */
 static void join_fleet(struct registry_harness *harness)
 {
-    struct report_instance instances[] = {{"a.service", 1000}, {"b.service", 2000}};
+    struct report_instance instances[] = {{"a.service", 1000, false},
+                                          {"b.service", 2000, false}};
     harness->report.memory_total_mb = 10000;
     view_connect(
         harness,
@@ -244,7 +245,7 @@ static void maintenance_counts_while_connected(void **state)
 static void what_is_available_is_never_less_than_nothing(void **state)
 {
     struct registry_harness *harness = harness_of(state);
-    struct report_instance instance = {"a.service", 9000};
+    struct report_instance instance = {"a.service", 9000, false};
     harness->report.memory_total_mb = 8000;
     view_connect(harness, (struct enrolment){.id = "h1", .key = 'a', .roles = ROLE_ALLOCATOR},
                  &instance, 1);

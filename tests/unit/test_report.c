@@ -302,8 +302,8 @@ static void a_copy_stands_alone(void **state)
 static void drift_is_no_news_and_everything_else_is(void **state)
 {
     (void)state;
-    struct report_instance instances[] = {{"a.service", 1000}, {"b.service", 500}};
-    struct report_instance changed[] = {{"a.service", 1000}, {"b.service", 500}};
+    struct report_instance instances[] = {{"a.service", 1000, false}, {"b.service", 500, true}};
+    struct report_instance changed[] = {{"a.service", 1000, false}, {"b.service", 500, true}};
     struct report known = {.host_ip = "10.0.0.1",
                            .memory_total_mb = 8000,
                            .memory_used_mb = 1500,
@@ -329,6 +329,9 @@ static void drift_is_no_news_and_everything_else_is(void **state)
     assert_true(report_is_news(&report, &known));
     report.memory_used_mb = 1500;
     assert_false(report_is_news(&report, &known));
+    changed[0].memory_mb = 1001; /* a limit is no drift */
+    assert_true(report_is_news(&report, &known));
+    changed[0].memory_mb = 1000;
     report.memory_total_mb = 8001;
     assert_true(report_is_news(&report, &known));
     report.memory_total_mb = 8000;
