@@ -1354,6 +1354,7 @@ go_back() { # PACKAGE...
   local debs=("$STATE"/packages/ece-*.deb)
   show_journal ece-agent
   [[ -e ${debs[0]} ]] || die 1 "after the upgrade this host is not well, and the packages from before are not in $STATE/packages"
+  STEPS=4
   step "Going back to the packages from before"
   apt --no-install-recommends --allow-downgrades install "${debs[@]}" || show_output
   services_are_well "$@" || die 1 "neither the new nor the old packages are well on this host" "journalctl -u ece-agent -u ece-coordinator"
