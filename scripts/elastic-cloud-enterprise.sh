@@ -243,7 +243,7 @@ check_values() {
   [[ -z ${OPT[coordinator-host]:-} ]] || OPT[coordinator-host]=${OPT[coordinator-host]// /}
   need coordinator-host '[][A-Za-z0-9.:,_-]{1,1024}' 'a name or address (HOST, HOST:PORT, [IPV6]:PORT)'
   need external-hostname '[A-Za-z0-9.:,_-]{1,1024}' 'a list of names and addresses'
-  need proxy 'https?://[^[:space:]]+' 'a URL such as http://proxy:3128'
+  need proxy 'http://[^[:space:]/]+/?' 'a URL such as http://proxy:3128'
   need user 'admin|readonly|[A-Za-z0-9._-]{1,64}' 'a user name'
   for name in coordinator-ca secrets; do
     [[ $COMMAND == upgrade || -z ${OPT[$name]:-} || -r ${OPT[$name]} ]] || bad_argument "--$name ${OPT[$name]} cannot be read"
@@ -258,10 +258,22 @@ check_install_values() {
       bad_argument "--coordinator-host needs --roles-token: a host cannot join without one"
     read_token_file
     check_token
+    set_aside external-hostname
   else
+    set_aside coordinator-ca proxy roles
     [[ -z ${SECRET[roles-token]:-} ]] ||
       bad_argument "--roles-token needs --coordinator-host: which installation shall it join?"
   fi
+}
+
+# Flags that mean something, but not on this kind of host, join those that mean nothing.
+set_aside() { # NAME...
+  local name
+  for name; do
+    [[ -n ${OPT[$name]:-} ]] || continue
+    IGNORED[$name]=${OPT[$name]}
+    unset "OPT[$name]"
+  done
 }
 
 # --roles-token @FILE: read by who calls us, not by root in their place
@@ -1250,7 +1262,6 @@ make_own_token() {
 install_first_host() {
   STEPS=6
   say "Making this host the first of a new installation"
-  [[ -z ${OPT[roles]:-} ]] || say "The first host has all four roles; --roles is not needed."
   check_everything ece-coordinator ece-agent
   write_record begun
   step "Installing the packages"
@@ -1294,7 +1305,7 @@ Roles tokens. They are secrets, do not expire, and each can be revoked:
     $(json_value emergency_all_roles_except_allocator_token "$SECRETS_TEXT")
 
 The next host, as an allocator (another zone, for instance ece-zone-2, for high availability):
-  curl -fsSk --pinnedpubkey 'sha256//$(server_key_pin)' -O https://$host:$PORT/$PROGRAM
+  curl -fsSk --pinnedpubkey 'sha256//$(server_key_pin)' -O https://$host:$PORT/$PROGRAM   # this pin ends with a restart
   bash $PROGRAM install --coordinator-host $host --roles-token '$allocator' --roles "allocator" --availability-zone $zone
 
 A token for other roles, which expires (asks for admin's password):

@@ -112,7 +112,7 @@ TABLE
     parse "${words[@]}"
     understood "COMMAND=install FACTOR=150 STORAGE=/mnt/other/elastic" coordinator-host=192.168.40.73 "secret roles-token=$TOKEN" \
       roles=allocator debug=yes runner-id=host-4 host-ip=192.168.40.79 availability-zone=ece-zone-2 capacity=8192 force=yes \
-      external-hostname=a.example,b allocator-tags=a:b,c:d coordinator-ca=ca.pem package-dir=packages proxy=http://proxy:3128 \
+      "ignored external-hostname=a.example,b" allocator-tags=a:b,c:d coordinator-ca=ca.pem package-dir=packages proxy=http://proxy:3128 \
       dry-run=yes "ignored host-docker-host=/run/podman/podman.sock" "ignored cloud-enterprise-version=2.0.0" \
       "ignored docker-registry=docker.elastic.co" "ignored ece-docker-repository=cloud-enterprise" \
       "ignored overwrite-existing-image=yes" "ignored memory-settings={}" "ignored podman=yes" "ignored selinux=yes" \
@@ -121,6 +121,13 @@ TABLE
       "ignored client-forwarder-observers-tag=x" "ignored latest-stack-pre-release=x" "ignored previous-stack-pre-release=x" \
       "ignored skip-cloud-enterprise-version-check=yes"
   done
+}
+
+@test "what means nothing on a first host is set aside there" {
+  touch ca.pem
+  parse --external-hostname a.example --roles allocator --coordinator-ca ca.pem --proxy http://proxy:3128
+  understood external-hostname=a.example "ignored roles=allocator" "ignored coordinator-ca=ca.pem" \
+    "ignored proxy=http://proxy:3128"
 }
 
 @test "the flags of the other commands are understood, and install's are not" {
