@@ -42,7 +42,8 @@ set_defaults() {
   HANDED_OVER=''
   FACTOR=100                           # --timeout-factor in hundredths
   STORAGE=/mnt/data/elastic
-  LOG_FD='' EARLY_LOG=() WORK='' UNDO_ON_EXIT='' COMMAND=''
+  LOG_FD='' EARLY_LOG=() WORK='' COMMAND=''
+  UNDO_ON_EXIT='' GO_BACK='' RESTART='' # what a run that ends too early has to put right
   STEP=0 STEPS=0
   PROBLEMS=() PROBLEM_STATUS=0 WARNINGS=() BLOCKED=''
   SCRIPT_DIR='' HOST_IP='' COORDINATOR='' CA_SHA256='' TOKEN_CLAIMS=''
@@ -243,7 +244,7 @@ check_values() {
   [[ -z ${OPT[coordinator-host]:-} ]] || OPT[coordinator-host]=${OPT[coordinator-host]// /}
   need coordinator-host '[][A-Za-z0-9.:,_-]{1,1024}' 'a name or address (HOST, HOST:PORT, [IPV6]:PORT)'
   need external-hostname '[A-Za-z0-9.:,_-]{1,1024}' 'a list of names and addresses'
-  need proxy 'http://[^[:space:]/]+/?' 'a URL such as http://proxy:3128'
+  need proxy 'http://[^[:space:]/@]+/?' 'a URL such as http://proxy:3128, without a password'
   need user 'admin|readonly|[A-Za-z0-9._-]{1,64}' 'a user name'
   for name in coordinator-ca secrets; do
     [[ $COMMAND == upgrade || -z ${OPT[$name]:-} || -r ${OPT[$name]} ]] || bad_argument "--$name ${OPT[$name]} cannot be read"
@@ -356,14 +357,20 @@ begin_as_root() {
   trap 'exit 129' HUP
   trap 'exit 130' INT
   trap 'exit 143' TERM
+  trap 'exit 141' PIPE
 }
 
 # The end of every run, whatever ended it.
 finish() {
   local status=$?
   trap - EXIT
-  trap '' HUP INT TERM
-  if ((status != 0)) && [[ -n $UNDO_ON_EXIT ]]; then roll_back; fi
+  trap '' HUP INT TERM PIPE
+  [[ -z $RESTART ]] || systemctl start "$RESTART"
+  if ((status != 0)); then
+    # shellcheck disable=SC2086 # names
+    [[ -z $GO_BACK ]] || (go_back $GO_BACK)
+    [[ -z $UNDO_ON_EXIT ]] || roll_back
+  fi
   [[ -z $LOG_FD ]] || {
     log INFO "$COMMAND ends with exit status $status"
     printf '[%(%Y-%m-%d %H:%M:%S)T][INFO ][no.found.util.LogApplicationExit$] Application is exiting {}\n' -1 >&"$LOG_FD"
@@ -405,8 +412,12 @@ put_file() {
 replace_file() { # PATH MODE [OWNER]
   local new
   new=$(half_written "$1")
-  rm -f -- "$new" && (set -C && umask 077 && cat >"$new") && chmod "$2" -- "$new" && chown "${3:-0:0}" -- "$new" && sync "$new" &&
-    mv -fT -- "$new" "$1" && return 0
+  # by its descriptor: who owns the folder may exchange the name for a link at any moment
+  rm -f -- "$new" && (
+    set -C
+    umask 077
+    exec 7>"$new" && cat >&7 && chmod "$2" /proc/self/fd/7 && chown "${3:-0:0}" /proc/self/fd/7 && sync /proc/self/fd/7
+  ) && mv -fT -- "$new" "$1" && return 0
   rm -f -- "$new"
   die 1 "$1 cannot be written: is the disk full?" "make room there, and run the same command again"
 }
@@ -432,7 +443,10 @@ undo_change() { # KIND ARG...
     rm -f -- "$(half_written "$2")"
     [[ ! -e $3 && ! -L $3 ]] || [[ ! -d ${2%/*} ]] || cp -aT --remove-destination -- "$3" "$2"
     ;;
-  package) purge_package "$2" ;;
+  package)
+    purge_package "$2"
+    return
+    ;;
   dependency) purge_dependency "$2" ;;
   user) ! getent passwd "$2" >/dev/null || logged userdel "$2" ;;
   service) undo_service "$2" ;;
@@ -440,10 +454,9 @@ undo_change() { # KIND ARG...
   return 0
 }
 
-# undo_changes FILE [SKIP-PATTERN]: the newest first. A last line without its end was cut off by a full disk: what it names is
-# not what was meant, and was not done.
+# undo_changes FILE [SKIP-PATTERN]: the newest first. What could not be taken back stays in FILE; 1 then.
 undo_changes() {
-  local line fields lines=() i
+  local line fields lines=() failed=() i
   [[ -s $1 ]] || return 0
   while IFS= read -r line; do lines+=("$line"); done <"$1"
   for ((i = ${#lines[@]} - 1; i >= 0; i--)); do
@@ -451,39 +464,41 @@ undo_changes() {
     [[ -z ${2:-} || ${lines[i]} != $2 ]] || continue
     IFS=$'\t' read -r -a fields <<<"${lines[i]}"
     debug "take back: ${fields[*]}"
-    undo_change "${fields[@]}" 9>&-
+    undo_change "${fields[@]}" 9>&- || failed=("${lines[i]}" ${failed[@]+"${failed[@]}"})
   done
+  ((${#failed[@]})) || return 0
+  printf '%s\n' ${failed[@]+"${failed[@]}"} >"$1.new" && mv -f "$1.new" "$1"
+  return 1
 }
 
 # What was there before is there again; only the log stays, and the note that it is ours.
 roll_back() {
-  local lines
+  local lines left=''
   UNDO_ON_EXIT=''
   [[ -s $STATE/journal ]] || return 0
+  lines=$(grep -s '^log-' "$STATE/journal")
   if grep -qv '^log-' "$STATE/journal"; then
     echo "Putting back what was there before ..." >&2
     log INFO "putting back what was there before"
-    undo_changes "$STATE/journal" 'log-*'
+    undo_changes "$STATE/journal" 'log-*' || left=$(cat "$STATE/journal")
   fi
-  lines=$(grep -s '^log-' "$STATE/journal")
-  [[ -z $lines ]] || printf '%s\n' "$lines" >>"$STATE/installed"
+  [[ -z $lines$left ]] || printf '%s\n' ${lines:+"$lines"} ${left:+"$left"} >>"$STATE/installed"
   rm -f "$STATE/journal"
-  if [[ -e $STATE/installation.before ]]; then
-    mv -f "$STATE/installation.before" "$STATE/installation"
-    systemctl restart ece-agent.service 2>/dev/null
-  else
-    rm -rf --one-file-system "$STATE/installation" "$STATE/saved" "$STATE/packages"
-  fi
+  [[ $(recorded state) == complete ]] || rm -rf --one-file-system "$STATE/installation" "$STATE/saved" "$STATE/packages"
   systemctl daemon-reload 2>/dev/null
-  echo "This host is as it was. The log stays: $STORAGE/logs/bootstrap-logs/bootstrap.log" >&2
+  if [[ -n $left ]]; then
+    complain "some of it could not be taken back" "when nothing is in the way any more: $PROGRAM uninstall"
+  else
+    echo "This host is as it was. The log stays: $STORAGE/logs/bootstrap-logs/bootstrap.log" >&2
+  fi
 }
 
 # complete_changes: from now on they are the installation's, and uninstall takes them back
 complete_changes() {
   { cat "$STATE/installed" "$STATE/journal" 2>/dev/null || true; } | awk '!seen[$0]++' >"$STATE/installed.new" &&
-    sync "$STATE/installed.new" && mv -f "$STATE/installed.new" "$STATE/installed" ||
+    sync "$STATE/installed.new" && mv -f "$STATE/installed.new" "$STATE/installed" && sync "$STATE" ||
     die 1 "$STATE/installed cannot be written: is the disk full?" "make room, and run the same command again"
-  rm -f "$STATE/journal" "$STATE/installation.before"
+  rm -f "$STATE/journal"
   UNDO_ON_EXIT=''
 }
 
@@ -506,6 +521,11 @@ recorded() { # KEY
   [[ -e $STATE/installation ]] && sed -n "s/^$1=//p" "$STATE/installation" | head -n 1
 }
 packages_of_kind() { [[ $(install_kind) == additional ]] || echo ece-coordinator; echo ece-agent; }
+# A whole installation; a run that was killed on its last step left only the journal to put away.
+is_complete() {
+  [[ $(recorded state) == complete ]] || return 1
+  [[ ! -s $STATE/journal ]] || complete_changes
+}
 install_kind() { [[ -n ${OPT[coordinator-host]:-} ]] && echo additional || echo first; }
 
 # ---- checks -------------------------------------------------------------------------------------------------------------------
@@ -541,27 +561,35 @@ judge_checks() {
   die "$PROBLEM_STATUS" "${#PROBLEMS[@]} of the checks failed" "mend what is listed above, then run the same command again"
 }
 
-# Every part of the storage path belongs to root or to who called us, and nobody else can exchange it under our hands.
-check_storage() {
-  local path part='' owner mode rest
-  path=$(readlink -m -- "$STORAGE")
-  rest=${path#/}/
+# unsafe_path PATH: why root should not trust what is there, nothing if it may. Every part of it belongs to root or to who
+# called us, and nobody else can exchange it under our hands.
+unsafe_path() {
+  local part='' owner mode rest=${1#/}/
   while [[ -n $rest ]]; do
     part+=/${rest%%/*} rest=${rest#*/}
     [[ -e $part ]] || break
     read -r owner mode < <(stat -c '%u %a' -- "$part")
-    [[ -d $part ]] || die 1 "storage path $STORAGE: $part is not a directory" "give another --host-storage-path"
-    [[ $owner == 0 || $owner == "${SUDO_UID:-0}" ]] ||
-      die 1 "storage path $STORAGE: $part belongs to user $owner, who could put anything there" \
-        "chown root $part, run this script as that user with sudo, or give another --host-storage-path"
-    (((8#$mode & 8#22) == 0 || (8#$mode & 8#1000))) ||
-      die 1 "storage path $STORAGE: $part can be written by others (mode $mode)" \
-        "chmod go-w $part, or give another --host-storage-path"
+    if [[ -L $part || ! -d $part && -n $rest ]]; then
+      echo "$part is not a directory of its own"
+    elif [[ $owner != 0 && $owner != "${SUDO_UID:-0}" ]]; then
+      echo "$part belongs to user $owner, who could put anything there"
+    elif ((8#$mode & 8#22)) && ! { ((8#$mode & 8#1000)) && [[ -n $rest && -e $part/${rest%%/*} ]]; }; then
+      echo "$part can be written by others (mode $mode)"
+    else
+      continue
+    fi
+    return
   done
-  STORAGE=$path
-  for part in logs logs/bootstrap-logs bootstrap-state; do
-    [[ ! -L $STORAGE/$part && (! -e $STORAGE/$part || -d $STORAGE/$part) ]] ||
-      die 1 "$STORAGE/$part is not a directory of its own" "look who made it, and remove it"
+}
+
+check_storage() {
+  local part why
+  STORAGE=$(readlink -m -- "$STORAGE")
+  [[ ! -e $STORAGE || -d $STORAGE ]] || die 1 "storage path $STORAGE is not a directory" "give another --host-storage-path"
+  for part in '' /logs/bootstrap-logs /bootstrap-state; do
+    why=$(unsafe_path "$STORAGE$part")
+    [[ -z $why ]] || die 1 "storage path $STORAGE: $why" \
+      "chown or chmod it, run this script with sudo as that user, or give another --host-storage-path"
   done
 }
 
@@ -571,7 +599,9 @@ open_log() {
   record_change log-file "$dir/bootstrap.log"
   record_change log-file "$dir/bootstrap.log.1"
   new=$(half_written "$dir/bootstrap.log")
-  rm -f -- "$new" && (set -C && : >"$new") && chmod 0644 "$new" && exec {LOG_FD}>>"$new" ||
+  rm -f -- "$new"
+  set -C
+  exec {LOG_FD}>"$new" && set +C && chmod 0644 "/proc/self/fd/$LOG_FD" ||
     die 1 "the log $dir/bootstrap.log cannot be written" "see that $STORAGE is writable and has room"
   [[ ! -f $dir/bootstrap.log || -L $dir/bootstrap.log ]] || mv -fT "$dir/bootstrap.log" "$dir/bootstrap.log.1"
   mv -fT "$new" "$dir/bootstrap.log" || die 1 "the log $dir/bootstrap.log cannot be written"
@@ -588,6 +618,9 @@ check_host() {
   for tool in curl openssl; do
     command -v "$tool" >/dev/null || problem 5 "$tool is not here" "apt-get install $tool"
   done
+  if [[ -e /var/lib/ece-agent/identity.json ]] && ! grep -qsx $'service\tece-agent' "$STATE/journal" "$STATE/installed"; then
+    problem 5 "this host has joined an installation, and not by this script" "ece-agent leave, then the same command again"
+  fi
   ((PROBLEM_STATUS == 0)) || BLOCKED=yes
   version=$(systemctl --version 2>/dev/null | sed -n '1s/^systemd \([0-9]*\).*/\1/p')
   [[ -z $version ]] || ((version >= 249)) || problem 5 "systemd $version is too old" "249 or newer is needed (Debian 12, Ubuntu 22.04)"
@@ -605,6 +638,7 @@ check_first_host() {
   if [[ -e $COORDINATOR_STATE/coordinator.db ]] && ! grep -qsx $'package\tece-coordinator' "$STATE/journal" "$STATE/installed"; then
     problem 5 "$COORDINATOR_STATE holds an installation that this script did not make" \
       "to keep it, join hosts to it with --coordinator-host; to give it up, apt-get purge ece-coordinator"
+    BLOCKED=yes
   elif ! systemctl --quiet is-active ece-coordinator.service && (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null; then
     problem 5 "port $PORT is in use on this host" "see: ss -ltnp 'sport = :$PORT'"
   fi
@@ -685,8 +719,11 @@ fetch() {
   local url=$1 file=$2 max=$3 seconds=$4 status via=(--noproxy '*')
   shift 4
   [[ -z ${OPT[proxy]:-} ]] || via=(--noproxy '' --proxy "${OPT[proxy]}")
-  curl -q --silent --show-error --fail --proto '=https' --tlsv1.2 "${via[@]}" --connect-timeout "$(seconds 10)" \
+  ( # curl before 8.4 bounds only what announces its length
+    ulimit -f $((max / 1024 + 1))
+    curl -q --silent --show-error --fail --proto '=https' --tlsv1.2 "${via[@]}" --connect-timeout "$(seconds 10)" \
     --max-time "$(seconds "$seconds")" --max-filesize "$max" --output "$file" "$@" -- "$url" 2>"$WORK/fetch-error"
+  )
   status=$?
   ((status == 0)) && (($(stat -c %s "$file" 2>/dev/null || echo 0) <= max)) && return 0
   sed -i 's/^curl: ([0-9]*) *//; q' "$WORK/fetch-error"
@@ -718,6 +755,8 @@ take_ca() {
   printf '%s\n' "$pem" | openssl x509 -out "$WORK/ca.pem" 2>/dev/null
 }
 
+# nothing else of a file is shown to others
+certificates_of() { sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' -- "$1"; }
 is_given_ca() { # the CA is one of those in --coordinator-ca
   awk -v dir="$WORK" '/-----BEGIN CERTIFICATE-----/ { n++ } n { print > (dir "/given." n ".pem") }' "${OPT[coordinator-ca]}"
   local file
@@ -815,16 +854,20 @@ has_listed_sum() {
 
 # Where packages are at hand: --package-dir, else beside the script, else in the build directory of a clone.
 package_folder() {
-  local folder
+  local folder file why
   [[ -z ${OPT[package-dir]:-} ]] || {
     printf '%s\n' "${OPT[package-dir]}"
     return
   }
-  for folder in "$SCRIPT_DIR" "${SCRIPT_DIR:+$SCRIPT_DIR/../build/packages}"; do
-    [[ -z $folder || -z $(newest_of ece-agent "$folder"/*.deb) ]] || {
-      printf '%s\n' "$folder"
-      return
+  for folder in "$SCRIPT_DIR" "${SCRIPT_DIR:+${SCRIPT_DIR%/*}/build/packages}"; do
+    [[ -n $folder && -n $(newest_of ece-agent "$folder"/*.deb) ]] || continue
+    why=$(for file in "$folder" "$folder"/*.deb; do unsafe_path "$file"; done | head -n 1)
+    [[ -z $why ]] || {
+      complain "the packages beside this script are passed over: $why" "give --package-dir $folder if you trust them"
+      continue
     }
+    printf '%s\n' "$folder"
+    return
   done
   return 1
 }
@@ -1055,7 +1098,7 @@ differences() {
 # An installation that is whole: nothing to do, or what other flags would mean. Returns only when there is work.
 settle_if_installed() {
   local changes
-  [[ $(recorded state) == complete ]] || return 0
+  is_complete || return 0
   changes=$(differences)
   if [[ -n $changes ]]; then
     complain "this host is installed already, with other flags:"
@@ -1068,7 +1111,36 @@ zone, roles, tags, runner id and storage path belong to the registration: $PROGR
     say "Nothing to do."
     exit 0
   fi
-  say "This host was installed before, and is not connected now: going through all steps again."
+  [[ -n ${OPT[dry-run]:-} ]] || start_again
+  say "This host is installed, and not connected. Would start its services again, and wait until it is."
+  exit 0
+}
+
+# An installation that is whole but not connected: nothing of it is made anew or taken away, whatever comes of it. The token
+# helps a host that was deleted from the installation, or that has left.
+start_again() {
+  local name
+  STEPS=1
+  open_log
+  # shellcheck disable=SC2046 # names
+  for name in $(packages_of_kind); do
+    [[ -n $(package_version "$name") ]] || die 1 "the package $name was removed from this host" "$PROGRAM uninstall, then install"
+  done
+  step "This host is installed, and not connected: starting its services again"
+  [[ $(install_kind) == additional ]] || {
+    logged systemctl enable --now ece-coordinator.service
+    within "$(seconds 60)" coordinator_is_ready || {
+      show_journal ece-coordinator
+      die 1 "the coordinator does not answer on port $PORT" "journalctl -u ece-coordinator -x"
+    }
+  }
+  [[ -z ${SECRET[roles-token]:-} ]] || printf '%s\n' "${SECRET[roles-token]}" | replace_file "$AGENT_TOKEN" 0600 || exit 1
+  logged systemctl enable ece-agent.service
+  logged systemctl restart ece-agent.service
+  rm -f "$AGENT_TOKEN" # systemd has handed it over
+  wait_until_connected
+  say "Done: $(head -n 1 "$WORK/status")"
+  exit 0
 }
 
 say_what_is_ignored() {
@@ -1117,7 +1189,7 @@ check_everything() {
 install_agent() {
   step "Configuring the agent"
   agent_config | put_file "$AGENT_CONFIG" 0644 || exit 1 # die ends only its part of a pipe
-  [[ -z ${OPT[coordinator-ca]:-} ]] || put_file "$AGENT_CA" 0644 <"${OPT[coordinator-ca]}"
+  [[ -z ${OPT[coordinator-ca]:-} ]] || certificates_of "${OPT[coordinator-ca]}" | put_file "$AGENT_CA" 0644 || exit 1
   printf '%s\n' "${SECRET[roles-token]}" | put_file "$AGENT_TOKEN" 0600 || exit 1
   logged ece-agent run --check-config || {
     show_output
@@ -1145,7 +1217,6 @@ command_install() {
   UNDO_ON_EXIT=yes
   open_log
   [[ ! -s $STATE/journal || $(recorded state) != begun ]] || say "An earlier run was interrupted; this one completes it."
-  [[ $(recorded state) != complete ]] || cp -p "$STATE/installation" "$STATE/installation.before"
   say_what_is_ignored
   if [[ $(install_kind) == additional ]]; then install_additional_host; else install_first_host; fi
 }
@@ -1197,14 +1268,19 @@ state_word() { [[ $1 == true ]] && echo connected || echo "NOT CONNECTED"; }
 # nobody is told of a file that is not whole.
 fill_artifacts() {
   local file
-  make_dir "$ARTIFACTS" 0755
-  record_change tree "$ARTIFACTS"
+  [[ -d $ARTIFACTS ]] || {
+    record_change tree "$ARTIFACTS"
+    mkdir -m 0755 -- "$ARTIFACTS" || die 1 "$ARTIFACTS cannot be made"
+  }
   for file in "$WORK"/packages/ece-*.deb /usr/share/ece-coordinator/$PROGRAM; do
     [[ -e $file ]] || continue
     install -m 0644 -- "$file" "$ARTIFACTS/.new" && mv -f -- "$ARTIFACTS/.new" "$ARTIFACTS/${file##*/}" ||
       die 1 "$ARTIFACTS cannot be filled: is the disk full?"
   done
-  (cd "$ARTIFACTS" && sha256sum -- *.deb "$PROGRAM" >.sums && chmod 0644 .sums && mv -f .sums SHA256SUMS) ||
+  compgen -G "$ARTIFACTS/ece-agent_*.deb" >/dev/null ||
+    say "      there is no package in $ARTIFACTS: other hosts need --package-dir until you put one there"
+  (cd "$ARTIFACTS" && find . -maxdepth 1 -type f ! -name '.*' ! -name SHA256SUMS -printf '%P\0' | sort -z | xargs -0 -r sha256sum -- >.sums &&
+    chmod 0644 .sums && mv -f .sums SHA256SUMS) ||
     die 1 "$ARTIFACTS/SHA256SUMS cannot be written"
 }
 
@@ -1239,7 +1315,7 @@ take_secrets() {
     rm -f "$from"
   fi
   [[ -f $SECRETS_FILE && ! -L $SECRETS_FILE ]] ||
-    die 1 "the first passwords are neither in $from nor in $SECRETS_FILE" "$PROGRAM uninstall, then install"
+    die 1 "the first passwords are neither in $from nor in $SECRETS_FILE" "put the file back there"
   SECRETS_TEXT=$(cat "$SECRETS_FILE")
 }
 
@@ -1319,7 +1395,7 @@ TEXT
 # What this host was installed with, for the commands that come later.
 need_installed() {
   local name
-  [[ $(recorded state) == complete ]] || die 1 "$COMMAND: this host was not installed by this script" "$PROGRAM install"
+  is_complete || die 1 "$COMMAND: this host was not installed by this script" "$PROGRAM install"
   STORAGE=$(recorded storage)
   for name in coordinator-host proxy; do
     [[ -z $(recorded "flag.$name") ]] || OPT[$name]=$(recorded "flag.$name")
@@ -1361,15 +1437,17 @@ is_newer_brought() { # PACKAGE...: 0 there is, 1 all are installed already; an o
   return "$newer"
 }
 
+# However the upgrade ended, the packages from before come back. Called when the run ends.
 go_back() { # PACKAGE...
   local debs=("$STATE"/packages/ece-*.deb)
-  show_journal ece-agent
-  [[ -e ${debs[0]} ]] || die 1 "after the upgrade this host is not well, and the packages from before are not in $STATE/packages"
-  STEPS=4
+  GO_BACK=''
+  [[ -e ${debs[0]} ]] || die 1 "the packages from before are not in $STATE/packages: there is no way back"
+  STEPS=4 STEP=3
   step "Going back to the packages from before"
+  repair_dpkg
   apt --no-install-recommends --allow-downgrades install "${debs[@]}" || show_output
   services_are_well "$@" || die 1 "neither the new nor the old packages are well on this host" "journalctl -u ece-agent -u ece-coordinator"
-  die 1 "the upgrade was taken back: with the new packages this host was not connected in time" "the log above says why"
+  say "The upgrade was taken back: $(head -n 1 "$WORK/status")"
 }
 
 command_upgrade() {
@@ -1378,33 +1456,50 @@ command_upgrade() {
   [[ $(recorded kind) == additional ]] || packages=(ece-coordinator ece-agent)
   STEPS=3
   check_storage
-  cp -p "$STATE/installation" "$STATE/installation.before"
-  UNDO_ON_EXIT=yes
-  open_log
+  [[ -n ${OPT[dry-run]:-} ]] || {
+    UNDO_ON_EXIT=yes
+    open_log
+  }
   say_what_is_ignored
   step "Getting the packages"
   check_host
   [[ -n $BLOCKED ]] || package_folder >/dev/null || find_coordinator
   [[ -n $BLOCKED ]] || gather_packages "${packages[@]}" || BLOCKED=yes
+  compgen -G "$STATE/packages/ece-agent_*.deb" >/dev/null ||
+    warning "the packages from before are not in $STATE/packages: there will be no way back"
   judge_checks
-  if ! is_newer_brought "${packages[@]}" && services_are_well "${packages[@]}"; then
-    keep_packages
-    complete_changes
+  if [[ -n ${OPT[dry-run]:-} ]]; then
+    if is_newer_brought "${packages[@]}"; then
+      say "Would install $(cd "$WORK/packages" && echo *.deb), and go back if this host is not connected after that."
+    else
+      say "Nothing to do: what is installed is as new."
+    fi
+  elif ! is_newer_brought "${packages[@]}" && services_are_well "${packages[@]}"; then
+    complete_upgrade
     say "Nothing to do: ${packages[0]} $(package_version "${packages[0]}") is installed, and this host is connected."
-    return 0
+  else
+    upgrade_packages "${packages[@]}"
   fi
-  [[ -z ${OPT[dry-run]:-} ]] || {
-    say "Would install $(cd "$WORK/packages" && echo *.deb), and go back if this host is not connected after that."
-    return 0
-  }
+}
+
+upgrade_packages() { # PACKAGE...
+  GO_BACK=$*
   step "Installing the packages"
-  install_packages "${packages[@]}"
+  install_packages "$@"
   step "Waiting until this host is connected"
-  services_are_well "${packages[@]}" || go_back "${packages[@]}"
+  services_are_well "$@" || {
+    show_journal ece-agent
+    die 1 "with the new packages this host is not connected in time" "the lines above say why"
+  }
+  GO_BACK=''
+  complete_upgrade
+  say "Done: $(head -n 1 "$WORK/status")"
+}
+
+complete_upgrade() {
   [[ $(recorded kind) == additional ]] || fill_artifacts
   keep_packages
   complete_changes
-  say "Done: $(head -n 1 "$WORK/status")"
 }
 
 # ---- uninstall ----------------------------------------------------------------------------------------------------------------
@@ -1419,9 +1514,11 @@ leave_installation() {
   local others
   NO_LEAVE=yes
   if [[ $(recorded kind) == first ]]; then
-    [[ -z ${OPT[force]:-} ]] || return 0
+    [[ -z ${OPT[force]:-} && -e $COORDINATOR_STATE/coordinator.db ]] || return 0
+    logged systemctl start ece-coordinator.service
+    within "$(seconds 20)" coordinator_is_ready || debug "the coordinator does not answer"
     others=$(other_hosts) || die 1 "this is the first host, and its coordinator cannot be asked whether others depend on it" \
-      "uninstall --force removes it and the installation all the same"
+      "for that it must run, and $STORAGE/bootstrap-state/bootstrap-secrets.json be there; uninstall --force asks nobody"
     ((others <= 0)) || die 1 "$others other hosts belong to this installation, which would end" \
       "uninstall them first; uninstall --force ends it all the same"
     return 0
@@ -1453,8 +1550,8 @@ command_uninstall() {
   step "Leaving the installation"
   leave_installation
   step "Removing what the installation brought"
-  undo_changes "$STATE/journal"
-  undo_changes "$STATE/installed"
+  { undo_changes "$STATE/journal" && undo_changes "$STATE/installed"; } ||
+    die 1 "not everything could be removed; the messages above say what" "when nothing is in the way any more, run uninstall again"
   systemctl daemon-reload
   rm -f "$STATE/journal" "$STATE/installed" "$STATE/installation"
   say "Done: nothing of it is left on this host."
@@ -1471,6 +1568,7 @@ command_reset_password() {
   [[ $file == /* ]] || file=$PWD/$file
   command -v ece-coordinator >/dev/null && [[ -e $COORDINATOR_STATE/coordinator.db ]] ||
     die 3 "there is no coordinator on this host" "run this on the installation's first host"
+  RESTART=ece-coordinator.service # whatever happens
   logged systemctl stop ece-coordinator.service
   if [[ -n ${SECRET[pwd]:-} ]]; then
     password=${SECRET[pwd]}
@@ -1480,13 +1578,14 @@ command_reset_password() {
     password=$(ece-coordinator reset-password --user "$user" 2>"$WORK/output")
     status=$?
   fi
-  logged systemctl start ece-coordinator.service
   ((status == 0)) || {
     show_output 3
     die 3 "the password of $user was not changed"
   }
-  within "$(seconds 60)" coordinator_is_ready || die 1 "the coordinator does not answer after the change" "journalctl -u ece-coordinator -x"
   note_password "$user" "$password" "$file"
+  logged systemctl start ece-coordinator.service
+  RESTART=''
+  within "$(seconds 60)" coordinator_is_ready || die 1 "the coordinator does not answer after the change" "journalctl -u ece-coordinator -x"
 }
 
 # note_password USER PASSWORD FILE: into the secrets file if it names this user; a generated one must be told somewhere
@@ -1496,9 +1595,12 @@ note_password() {
   new=${2//\\/\\\\} new=${new//\"/\\\"}
   if [[ -n $key && -f $3 && ! -L $3 ]] && text=$(cat "$3") && [[ $text =~ (.*\"$key\":)\"([^\"\\]|\\.)*\"(.*) ]]; then
     text=${BASH_REMATCH[1]}\"$new\"${BASH_REMATCH[3]}
-    printf '%s\n' "$text" | replace_file "$3" 0600 "$(stat -c %u:%g "$3")" || exit 1
-    say "The password of $1 was changed; $3 has it."
-  elif [[ -n ${SECRET[pwd]:-} ]]; then
+    printf '%s\n' "$text" | replace_file "$3" 0600 "$(stat -c %u:%g "$3")" && {
+      say "The password of $1 was changed; $3 has it."
+      return
+    }
+  fi
+  if [[ -n ${SECRET[pwd]:-} ]]; then
     say "The password of $1 was changed."
   else
     log INFO "the password of $1 was changed"
@@ -1569,6 +1671,7 @@ choose_command() {
 }
 
 go_on() {
+  ((EUID)) || secure_environment # nothing of the caller's PATH runs as root
   choose_command "$@"
   parse_arguments ${REST[@]+"${REST[@]}"}
   check_values
@@ -1586,6 +1689,8 @@ go_on() {
 main() {
   set -uo pipefail
   set_defaults
+  unset CDPATH
+  ((EUID)) || secure_environment
   [[ ! -f ${BASH_SOURCE[0]:-} ]] || SCRIPT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
   go_on "$@"
 }

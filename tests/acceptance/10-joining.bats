@@ -14,7 +14,7 @@ watch() {
   {
     printf 'token=%q\n' "$2"
     cat <<'WATCH'
-while [[ -e /run/watching ]]; do
+while [[ -e /run/watching ]] && ((SECONDS < 120)); do
   for process in /proc/[0-9]*; do
     mapfile -d '' -t words <"$process/cmdline"
     mapfile -d '' -t variables <"$process/environ"
@@ -92,6 +92,26 @@ watched() {
   contains "$output" "Nothing to do"
   diff "$BATS_TEST_TMPDIR/before" <(files_of n79)
   equal "$(agent_pid n79)" "$pid" "the agent's process"
+}
+
+@test "2: a host that is installed and not connected is started again, whatever the cause" {
+  need_host n79
+  on n79 systemctl disable --now ece-agent
+  wait_until 5 is_disconnected n79
+  in_ms exits 0 join n79
+  saw "stopped: connected again after $took"
+  # An installation is not taken away because it cannot connect: here it was deleted, and the token is no good.
+  on n79 systemctl stop ece-agent
+  wait_until 5 is_disconnected n79
+  api DELETE "infrastructure/runners/$(address_of n79)" >/dev/null
+  but_log() { files_of "$1" | grep -vE '^(mnt/data/elastic/logs/|var/lib/ece-agent/lock )'; }
+  but_log n79 >"$BATS_TEST_TMPDIR/before"
+  exits 1 installer n79 install --coordinator-host "$COORDINATOR" --roles allocator --timeout-factor 0.1 \
+    --roles-token "$(make_token | jq -r .token | sed 's/.....$/AAAAA/')"
+  contains "$output" "this host is not connected"
+  diff "$BATS_TEST_TMPDIR/before" <(but_log n79)
+  in_ms exits 0 join n79
+  saw "deleted there: joined again after $took: $(describe n79)"
 }
 
 @test "2: the lines that the first host printed join another one as they are" {

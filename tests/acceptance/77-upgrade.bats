@@ -32,8 +32,8 @@ version_of() { on "$1" dpkg-query -W -f '${Version}' "$2"; }
 @test "upgrade: the first host takes newer packages and hands them on to the others" {
   need_host n79
   repacked newer 9.0.0
-  lab push coord "$(kept newer)" /root/newer
-  exits 0 installer coord upgrade --package-dir /root/newer
+  lab push coord "$(kept newer)" /tmp/newer
+  exits 0 installer coord upgrade --package-dir /tmp/newer
   equal "$(version_of coord ece-coordinator) $(version_of coord ece-agent)" "9.0.0 9.0.0"
   wait_until 10 is_connected coord
   in_ms exits 0 installer n79 upgrade
@@ -50,10 +50,10 @@ version_of() { on "$1" dpkg-query -W -f '${Version}' "$2"; }
   need_host n79
   before=$(version_of n79 ece-agent)
   repacked broken 9.9.0 broken
-  lab push n79 "$(kept broken)" /root/broken
-  in_ms exits 1 installer n79 upgrade --package-dir /root/broken --timeout-factor 0.1
-  saw "exit status 1 after $took: $(grep -o "the upgrade was taken back.*" <<<"$output")"
-  contains "$output" "the upgrade was taken back"
+  lab push n79 "$(kept broken)" /tmp/broken
+  in_ms exits 1 installer n79 upgrade --package-dir /tmp/broken --timeout-factor 0.1
+  saw "exit status 1 after $took: $(grep -o "The upgrade was taken back.*" <<<"$output")"
+  contains "$output" "The upgrade was taken back"
   equal "$(version_of n79 ece-agent)" "$before"
   wait_until 10 is_connected n79
   agent_says n79 '^connected to '
@@ -63,8 +63,8 @@ version_of() { on "$1" dpkg-query -W -f '${Version}' "$2"; }
   need_host n79
   before=$(version_of n79 ece-agent)
   repacked older 1.0.0
-  lab push n79 "$(kept older)" /root/older
-  exits 1 installer n79 upgrade --package-dir /root/older
+  lab push n79 "$(kept older)" /tmp/older
+  exits 1 installer n79 upgrade --package-dir /tmp/older
   contains "$output" "older than what is installed"
   equal "$(version_of n79 ece-agent)" "$before"
   is_connected n79

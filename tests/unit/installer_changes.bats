@@ -206,20 +206,56 @@ nothing_beside() { equal "$(find "${1%/*}" -name '.*' -type f)" "" "files left b
   [[ ! -e $STORAGE ]] || fail "$(find "$STORAGE")"
 }
 
-@test "a failed change to an installation puts its record back, and leaves what was completed" {
+@test "a failed change to an installation leaves what was completed, and its record" {
   run as_script put "$PWD/etc/agent.conf" installed
   run as_script write_record complete
   run as_script complete_changes
-  cp "$STATE/installation" "$STATE/installation.before"
-  OPT[availability-zone]=other
-  run as_script write_record begun
   run as_script put "$PWD/etc/more" x
   run as_script roll_back
   equal "$(as_script recorded state)" complete
-  lacks "$(cat "$STATE/installation")" other
   equal "$(cat etc/agent.conf)" installed
   [[ ! -e etc/more ]]
-  grep -qx 'systemctl restart ece-agent.service' taken-back
+}
+
+@test "a journal that a kill left beside a whole installation is put away, not taken back" {
+  run as_script put "$PWD/etc/agent.conf" installed
+  run as_script write_record complete
+  as_script is_complete
+  [[ ! -e $STATE/journal ]]
+  run as_script roll_back
+  equal "$(cat etc/agent.conf)" installed
+}
+
+@test "what could not be taken back stays in the list, and is said" {
+  lines package one two >"$STATE/journal"
+  failing() {
+    purge_package() { [[ $1 != one ]]; }
+    "$@"
+  }
+  run as_script failing undo_changes "$STATE/journal"
+  equal "$status" 1
+  equal "$(cut -f2 "$STATE/journal")" one
+  run as_script failing roll_back
+  contains "$output" "some of it could not be taken back"
+  equal "$(cut -f2 "$STATE/installed")" one
+}
+
+@test "packages beside the script count only where nobody else can put them" {
+  need_root
+  own_root
+  mkdir -m 0755 "$base/mine"
+  mkdir -m 1777 "$base/open"
+  touch "$base/mine/ece-agent_9_all.deb" "$base/open/ece-agent_9_all.deb"
+  SUDO_UID=0
+  SCRIPT_DIR=$base/mine
+  equal "$(as_script package_folder)" "$base/mine"
+  chmod 0666 "$base/mine/ece-agent_9_all.deb"
+  run as_script package_folder
+  equal "$status" 1
+  contains "$output" "can be written by others"
+  SCRIPT_DIR=$base/open
+  run as_script package_folder
+  equal "$status" 1
 }
 
 @test "with nothing changed there is nothing to put back, and nothing is said" {

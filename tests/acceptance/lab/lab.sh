@@ -100,13 +100,13 @@ keeper='
   while :; do
     (
       for group in "${groups[@]}"; do
-        control=$group/cgroup.subtree_control
         # A group of cgroup v2 takes processes only while it hands no controller down, which it
         # does as long as what the last boot left is below it.
+        control=$group/cgroup.subtree_control
         for ((i = 0; i < 50; i++)); do
-          [[ -e $control ]] || break
+          on=$(<"$control") && [[ -n $on ]] || break
           find "$group"/{payload,supervisor} -depth -type d -exec rmdir {} +
-          read -ra on <"$control" && echo "${on[@]/#/-}" >"$control" && break
+          echo "-${on// / -}" >"$control" && break
           sleep 0.05
         done
         echo "$BASHPID" >"$group/cgroup.procs"
@@ -321,7 +321,13 @@ cmd_guard() {
     tail --pid="$1" -f /dev/null &
     while kill -0 $! 2>/dev/null && [[ $(cat "$2" 2>/dev/null) == "$3" ]]; do sleep 1; done
     kill $! 2>/dev/null
-    [[ $(cat "$2" 2>/dev/null) != "$3" ]] || exec "$4" down
+    [[ $(cat "$2" 2>/dev/null) == "$3" ]] || exit
+    # Again and again: what is left of a killed script may go on for a while.
+    for ((i = 0; i < 30; i++)); do
+      "$4" down
+      sleep 2
+      [[ ! -e $2 ]] || exit
+    done
   ' - "$pid" "$mine" "$(<"$mine")" "$here/lab.sh") </dev/null >/dev/null 2>&1 &
   disown
 }
