@@ -1116,6 +1116,30 @@ zone, roles, tags, runner id and storage path belong to the registration: $PROGR
   exit 0
 }
 
+restart_with_token() {
+  [[ -z ${SECRET[roles-token]:-} ]] || printf '%s\n' "${SECRET[roles-token]}" | replace_file "$AGENT_TOKEN" 0600 || exit 1
+  logged systemctl restart ece-agent.service
+  rm -f "$AGENT_TOKEN" # systemd has handed it over
+}
+agent_is_judged() { agent_is_connected || [[ $(head -n 1 "$WORK/status") == rejected* ]]; }
+
+# The coordinator no longer knows this host's key: it joins with a new one. If the token does not get it in either, the old
+# key is put back: the coordinator's memory may come back too.
+join_anew() {
+  local identity=/var/lib/ece-agent/identity.json
+  detail "the coordinator does not know this host any more: joining anew"
+  cp -p -- "$identity" "$STATE/identity.before" || die 1 "$identity cannot be kept in $STATE: is the disk full?"
+  logged ece-agent leave --local
+  restart_with_token
+  within "$(seconds 30)" agent_is_connected || {
+    show_journal ece-agent
+    cp -p -- "$STATE/identity.before" "$identity" && rm -f -- "$STATE/identity.before"
+    logged systemctl restart ece-agent.service
+    die 1 "this host is not connected: $(head -n 1 "$WORK/status")" "the lines above say why; a new roles token may help"
+  }
+  rm -f -- "$STATE/identity.before"
+}
+
 # An installation that is whole but not connected: nothing of it is made anew or taken away, whatever comes of it. The token
 # helps a host that was deleted from the installation, or that has left.
 start_again() {
@@ -1134,10 +1158,10 @@ start_again() {
       die 1 "the coordinator does not answer on port $PORT" "journalctl -u ece-coordinator -x"
     }
   }
-  [[ -z ${SECRET[roles-token]:-} ]] || printf '%s\n' "${SECRET[roles-token]}" | replace_file "$AGENT_TOKEN" 0600 || exit 1
   logged systemctl enable ece-agent.service
-  logged systemctl restart ece-agent.service
-  rm -f "$AGENT_TOKEN" # systemd has handed it over
+  restart_with_token
+  ! { within "$(seconds 10)" agent_is_judged && [[ $(head -n 1 "$WORK/status") == rejected* && -n ${SECRET[roles-token]:-} ]]; } ||
+    join_anew
   wait_until_connected
   say "Done: $(head -n 1 "$WORK/status")"
   exit 0
