@@ -3,6 +3,10 @@ option(ECE_TESTS "Build the tests" ON)
 option(ECE_BENCH "Build the programs of scripts/bench.sh" OFF)
 option(ECE_WERROR "Warnings are errors" OFF)
 option(ECE_SANITIZE "AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(ECE_FUZZ "Build the libFuzzer programs of tests/fuzz; needs clang, includes ECE_SANITIZE" OFF)
+if(ECE_FUZZ)
+  set(ECE_SANITIZE ON)
+endif()
 
 add_library(project_options INTERFACE)
 target_include_directories(project_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
@@ -17,6 +21,7 @@ if(ECE_SANITIZE)
   target_compile_options(project_options INTERFACE
     -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1)
   target_link_options(project_options INTERFACE -fsanitize=address,undefined)
+  target_compile_options(project_options INTERFACE $<$<BOOL:${ECE_FUZZ}>:-fsanitize=fuzzer-no-link>)
 else()
   target_compile_options(project_options INTERFACE
     -fstack-protector-strong -fstack-clash-protection -fcf-protection=full -fPIE

@@ -23,9 +23,10 @@ declare -A may=(
   [coordinator/registry]="common/base common/codec common/wire coordinator/store"
   [coordinator/auth]="common/base common/codec common/wire coordinator/store coordinator/http"
   [coordinator/installation]="common/base common/codec common/wire coordinator/store coordinator/auth"
+  [coordinator/query]="common/base"
   [coordinator/views]="common/base common/codec common/wire coordinator/registry"
-  [coordinator/handlers]="common/base common/codec common/wire coordinator/store coordinator/http coordinator/audit coordinator/registry coordinator/auth coordinator/installation coordinator/views"
-  [coordinator]="common/base common/codec common/wire common/loop coordinator/store coordinator/http coordinator/audit coordinator/registry coordinator/auth coordinator/installation coordinator/views coordinator/handlers"
+  [coordinator/handlers]="common/base common/codec common/wire coordinator/store coordinator/http coordinator/audit coordinator/registry coordinator/auth coordinator/installation coordinator/query coordinator/views"
+  [coordinator]="common/base common/codec common/wire common/loop coordinator/store coordinator/http coordinator/audit coordinator/registry coordinator/auth coordinator/installation coordinator/query coordinator/views coordinator/handlers"
   [coordinator/commands]="common/base common/codec common/wire common/loop coordinator coordinator/store coordinator/audit coordinator/auth"
 )
 
