@@ -6,6 +6,8 @@
  */
 #include "common/codec/json.h"
 
+#include "common/base/parse.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,13 +100,18 @@ static int wrong_type(const json_t *value, const char *path, const char *key,
                    expected, type_name(value));
 }
 
+static int not_an_object(const char *path, struct err *err)
+{
+    return err_set(err, ERR_INVALID, "%s: must be an object",
+                   path && *path ? path : "document");
+}
+
 /* @ret_value is NULL when the member is absent or null. */
 static int find(const json_t *object, const char *path, const char *key, json_t **ret_value,
                 struct err *err)
 {
     if (!json_is_object(object)) {
-        return err_set(err, ERR_INVALID, "%s: must be an object",
-                       path && *path ? path : "document");
+        return not_an_object(path, err);
     }
     json_t *value = json_object_get(object, key);
     *ret_value = json_is_null(value) ? NULL : value;
@@ -272,6 +279,35 @@ int json_want_array(const json_t *object, const char *path, const char *key, siz
                        PATH_ARGS(path, key), max_items, json_array_size(value));
     }
     *ret = value;
+    return 0;
+}
+
+static bool is_among(const char *key, const char *const *names, size_t n_names)
+{
+    for (size_t i = 0; i < n_names; i++) {
+        if (strcmp(key, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int json_only(json_t *object, const char *path, const char *const *names, size_t n_names,
+              struct err *err)
+{
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object)) {
+        return not_an_object(path, err);
+    }
+    json_object_foreach(object, key, value)
+    {
+        if (!is_among(key, names, n_names)) {
+            char shown[PARSE_SHOWN_BYTES];
+            return err_set(err, ERR_INVALID, PATH_FORMAT ": unknown member",
+                           PATH_ARGS(path, parse_shown(key, shown)));
+        }
+    }
     return 0;
 }
 

@@ -53,6 +53,10 @@ int json_want_object(const json_t *object, const char *path, const char *key, js
 int json_want_array(const json_t *object, const char *path, const char *key, size_t max_items,
                     json_t **ret, struct err *err) MUST_CHECK;
 
+/** Refuse a member of the object that is not one of the @n_names; the message names it. */
+int json_only(json_t *object, const char *path, const char *const *names, size_t n_names,
+              struct err *err) MUST_CHECK;
+
 /** Compact text (malloc'd), sorted as inserted. NULL only without memory. */
 char *json_compact(const json_t *json);
 /** Pretty text in the documented style: two blanks indent, `"key": value`, a newline at the

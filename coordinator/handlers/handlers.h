@@ -82,13 +82,19 @@ handler_fn handle_tokens_create;
 handler_fn handle_tokens_list;
 handler_fn handle_tokens_delete;
 
-/* handlers_infrastructure.c */
+/* handlers_platform.c */
+handler_fn handle_platform_get;
+
+/* handlers_allocators.c */
 handler_fn handle_allocators_list;
+handler_fn handle_allocators_search;
 handler_fn handle_allocator_get;
+
+/* handlers_runners.c */
 handler_fn handle_runners_list;
+handler_fn handle_runners_search;
 handler_fn handle_runner_get;
 handler_fn handle_runner_delete;
-handler_fn handle_platform_get;
 
 /* handlers_artifacts.c */
 #define INSTALLER_NAME "elastic-cloud-enterprise.sh"

@@ -6,6 +6,7 @@
 
 enum {
     SMALL_BODY = 16 * 1024,
+    SEARCH_BODY = 64 * 1024,
     NO_BODY = 0,
 };
 
@@ -29,9 +30,13 @@ const struct route handlers_routes[] = {
     {"GET", ENROLLMENT_TOKENS, ACCESS_READ, NO_BODY, handle_tokens_list},
     {"DELETE", ENROLLMENT_TOKENS "/{token}", ACCESS_WRITE, NO_BODY, handle_tokens_delete},
     {"GET", INFRASTRUCTURE "/allocators", ACCESS_READ, NO_BODY, handle_allocators_list},
+    {"POST", INFRASTRUCTURE "/allocators/_search", ACCESS_READ, SEARCH_BODY,
+     handle_allocators_search},
     {"GET", INFRASTRUCTURE "/allocators/{allocator_id}", ACCESS_READ, NO_BODY,
      handle_allocator_get},
     {"GET", INFRASTRUCTURE "/runners", ACCESS_READ, NO_BODY, handle_runners_list},
+    {"POST", INFRASTRUCTURE "/runners/_search", ACCESS_READ, SEARCH_BODY,
+     handle_runners_search},
     {"GET", INFRASTRUCTURE "/runners/{runner_id}", ACCESS_READ, NO_BODY, handle_runner_get},
     {"DELETE", INFRASTRUCTURE "/runners/{runner_id}", ACCESS_WRITE, NO_BODY,
      handle_runner_delete},

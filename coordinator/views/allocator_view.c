@@ -123,40 +123,31 @@ json_t *allocator_view_one(const struct registry *registry, const struct runner 
         report->version, "region", VIEW_REGION);
 }
 
-/* The zone's array of allocators, made when the first one of the zone comes. Borrowed; NULL
- * without memory. */
-static json_t *zone_array(json_t *zones, const char *zone_id)
+/* The array of @zone_id's allocators, made when its first one comes. @arrays has all of them by
+ * zone. Borrowed; NULL without memory. */
+static json_t *zone_array(json_t *zones, json_t *arrays, const char *zone_id)
 {
-    for (size_t i = 0; i < json_array_size(zones); i++) {
-        json_t *zone = json_array_get(zones, i);
-        if (strcmp(json_string_value(json_object_get(zone, "zone_id")), zone_id) == 0) {
-            return json_object_get(zone, "allocators");
-        }
+    json_t *known = json_object_get(arrays, zone_id);
+    if (known != NULL) {
+        return known;
     }
-    json_t *zone = json_pack("{s:s, s:[]}", "zone_id", zone_id, "allocators");
-    if (json_array_append_new(zones, zone) < 0) {
+    auto_json *array = json_array();
+    if (json_array_append_new(
+            zones, json_pack("{s:s, s:O}", "zone_id", zone_id, "allocators", array)) < 0 ||
+        json_object_set(arrays, zone_id, array) < 0) {
         return NULL;
     }
-    return json_object_get(zone, "allocators");
+    return array; /* both hold it */
 }
 
-static int append(json_t *zones, const struct registry *registry, const struct runner *runner)
-{
-    json_t *array = zone_array(zones, runner->record.zone);
-    return array != NULL ? json_array_append_new(array, allocator_view_one(registry, runner))
-                         : -1;
-}
-
-json_t *allocator_view_list(const struct registry *registry, size_t from, size_t size)
+json_t *allocator_view_group(const json_t *allocators)
 {
     auto_json *zones = json_array();
-    size_t position = 0;
-    for (size_t i = 0; i < registry_count(registry) && position < from + size; i++) {
-        const struct runner *runner = registry_at(registry, i);
-        if ((runner->record.roles & ROLE_ALLOCATOR) == 0) {
-            continue;
-        }
-        if (position++ >= from && (zones == NULL || append(zones, registry, runner) < 0)) {
+    auto_json *arrays = json_object();
+    for (size_t i = 0; i < json_array_size(allocators); i++) {
+        json_t *allocator = json_array_get(allocators, i);
+        const char *zone_id = json_string_value(json_object_get(allocator, "zone_id"));
+        if (json_array_append(zone_array(zones, arrays, zone_id), allocator) < 0) {
             return NULL;
         }
     }

@@ -18,8 +18,8 @@ const struct runner *allocator_view_find(const struct registry *registry,
 /** AllocatorInfo; owned, NULL without memory. */
 json_t *allocator_view_one(const struct registry *registry, const struct runner *runner);
 
-/** AllocatorOverview: the allocators @from .. @from + @size - 1 in the order of ids, grouped by
- * zone; owned. */
-json_t *allocator_view_list(const struct registry *registry, size_t from, size_t size);
+/** AllocatorOverview: the array @allocators by zone, zones in the order of their first one;
+ * owned, NULL without memory. */
+json_t *allocator_view_group(const json_t *allocators);
 
 #endif

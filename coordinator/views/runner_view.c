@@ -60,15 +60,3 @@ json_t *runner_view_brief(const struct runner *runner)
                      (json_int_t)report->memory_total_mb, "used",
                      (json_int_t)report->memory_used_mb);
 }
-
-json_t *runner_view_list(const struct registry *registry)
-{
-    auto_json *runners = json_array();
-    for (size_t i = 0; runners != NULL && i < registry_count(registry); i++) {
-        if (json_array_append_new(runners,
-                                  runner_view_one(registry, registry_at(registry, i))) < 0) {
-            return NULL;
-        }
-    }
-    return json_pack("{s:O}", "runners", runners);
-}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runners as the platform API shows them: RunnerInfo, RunnerOverview. Reads the registry,
- * decides nothing. */
+/* Runners as the platform API shows them: RunnerInfo. Reads the registry, decides
+ * nothing. */
 #ifndef COORDINATOR_RUNNER_VIEW_H
 #define COORDINATOR_RUNNER_VIEW_H
 
@@ -17,8 +17,5 @@ json_t *runner_view_brief(const struct runner *runner);
 
 /** Connected, nothing wrong on the host, and no other host under its identity. */
 bool runner_view_is_healthy(const struct registry *registry, const struct runner *runner);
-
-/** RunnerOverview of all, in the order of ids; owned. */
-json_t *runner_view_list(const struct registry *registry);
 
 #endif

@@ -246,6 +246,21 @@ static inline void handler_expect_error(const struct handler_harness *harness, i
     json_expect_text(harness->json, "errors.0.code", code);
 }
 
+/* Another coordinator registered the allocator "h" and @number, of the zone z. */
+static inline void handler_add_allocator(struct handler_harness *harness, unsigned number)
+{
+    char pem[] = "PEM";
+    struct runner_record record = {.public_key_pem = pem, .zone = "z", .roles = ROLE_ALLOCATOR};
+    char key[RUNNER_KEY_BYTES];
+    auto_free char *value = NULL;
+    struct err err;
+    (void)snprintf(record.id, sizeof record.id, "h%03u", number);
+    (void)snprintf(record.key_thumbprint, sizeof record.key_thumbprint, "%064u", number);
+    assert_int_equal(runner_record_encode(&record, &value, &err), 0);
+    runner_key(RUNNER_KEY_PREFIX, record.id, key);
+    (void)memory_store_put(harness->base->memory, key, value);
+}
+
 /* Make a roles token by the API; malloc'd. */
 static inline char *handler_make_token(struct handler_harness *harness, const char *body)
 {

@@ -10,6 +10,7 @@
 
 #include "common/base/compiler.h"
 #include "common/codec/json.h"
+#include "coordinator/views/allocator_view.h"
 
 /* A runner that has joined and never beat. @zone NULL = ece-zone-1, @tags NULL = none. */
 static inline void view_join(struct registry_harness *harness, struct enrolment enrolment)
@@ -71,6 +72,21 @@ static inline void view_decide(struct registry_harness *harness, const char *id,
     (void)memory_store_put(harness->memory, key, value);
     runner_record_fini(&record);
     free(value);
+}
+
+/* AllocatorOverview of the whole fleet; owned. */
+static inline json_t *view_allocators(const struct registry_harness *harness)
+{
+    auto_json *allocators = json_array();
+    for (size_t i = 0; i < registry_count(harness->registry); i++) {
+        const char *id = registry_at(harness->registry, i)->record.id;
+        const struct runner *runner = allocator_view_find(harness->registry, id);
+        if (runner != NULL) {
+            json_t *one = allocator_view_one(harness->registry, runner);
+            assert_int_equal(json_array_append_new(allocators, one), 0);
+        }
+    }
+    return allocator_view_group(allocators);
 }
 
 #endif

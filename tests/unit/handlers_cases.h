@@ -8,5 +8,6 @@ int run_handlers_enroll_cases(void);
 int run_handlers_runner_id_cases(void);
 int run_handlers_access_cases(void);
 int run_handlers_artifacts_cases(void);
+int run_handlers_search_cases(void);
 
 #endif

@@ -264,6 +264,26 @@ static void members_of_what_is_no_object_are_refused(void **state)
     json_decref(array);
 }
 
+static void a_member_that_is_not_known_is_refused_by_its_path(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"from", "size"};
+    struct err err;
+    json_t *json = parse("{\"size\":1,\"sizes\":2}");
+    json_t *array = parse("[]");
+
+    assert_int_equal(json_only(json, "r", names, ARRAY_LEN(names), &err), -1);
+    assert_string_equal(err.message, "r.sizes: unknown member");
+    assert_int_equal(json_object_del(json, "sizes"), 0);
+    assert_int_equal(json_only(json, "r", names, ARRAY_LEN(names), &err), 0);
+    assert_int_equal(json_only(json, "", names, 1, &err), -1);
+    assert_string_equal(err.message, "size: unknown member");
+    assert_int_equal(json_only(array, "", names, ARRAY_LEN(names), &err), -1);
+    assert_string_equal(err.message, "document: must be an object");
+    json_decref(array);
+    json_decref(json);
+}
+
 static void writes_the_order_it_was_given_compact_and_pretty(void **state)
 {
     (void)state;
@@ -291,6 +311,7 @@ int main(void)
         cmocka_unit_test(absent_and_null_are_fine_where_wanted_and_named_where_needed),
         cmocka_unit_test(a_value_at_its_bound_passes_and_one_over_is_refused),
         cmocka_unit_test(members_of_what_is_no_object_are_refused),
+        cmocka_unit_test(a_member_that_is_not_known_is_refused_by_its_path),
         cmocka_unit_test(writes_the_order_it_was_given_compact_and_pretty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

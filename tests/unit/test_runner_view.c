@@ -164,31 +164,6 @@ static void healthy_is_connected_well_and_without_a_conflict(void **state)
     }
 }
 
-static void the_list_has_all_runners_in_the_order_of_ids(void **state)
-{
-    struct registry_harness *harness = harness_of(state);
-    view_join(harness, (struct enrolment){.id = "h2", .key = 'a', .roles = ROLE_PROXY});
-    view_join(harness, (struct enrolment){.id = "h10", .key = 'b', .roles = ROLE_ALLOCATOR});
-    view_join(harness, (struct enrolment){.id = "h1", .key = 'c', .zone = "z"});
-
-    auto_json *list = runner_view_list(harness->registry);
-    json_expect_count(list, "", 1);
-    json_expect_count(list, "runners", 3);
-    json_expect_text(list, "runners.0.runner_id", "h1");
-    json_expect_text(list, "runners.1.runner_id", "h10");
-    json_expect_text(list, "runners.2.runner_id", "h2"); /* no allocator, but a runner */
-    auto_json *allocators = allocator_view_list(harness->registry, 0, 100);
-    json_expect_count(allocators, "zones.0.allocators", 1);
-    json_expect_text(allocators, "zones.0.allocators.0.allocator_id", "h10");
-}
-
-static void an_installation_without_runners_has_an_empty_list(void **state)
-{
-    auto_json *list = runner_view_list(harness_of(state)->registry);
-    json_expect_count(list, "", 1);
-    json_expect_count(list, "runners", 0);
-}
-
 static void it_conforms_to_the_official_schema(void **state)
 {
     struct registry_harness *harness = harness_of(state);
@@ -199,10 +174,7 @@ static void it_conforms_to_the_official_schema(void **state)
     view_join(harness, (struct enrolment){
                            .id = "h1", .key = 'a', .roles = ROLES_ALL, .tags = "SSD:true"});
     harness_connect(harness, "h1", 'a');
-    view_join(harness, (struct enrolment){.id = "h2", .key = 'b'});
 
-    auto_json *list = runner_view_list(harness->registry);
-    api_schema_expect_named(definitions, "RunnerOverview", list);
     auto_json *one = view_of(harness, "h1");
     api_schema_expect_named(definitions, "RunnerInfo", one);
 }
@@ -215,8 +187,6 @@ int main(void)
         CASE(a_runner_without_a_report_has_every_field_too),
         CASE(roles_are_the_runners_own_and_the_two_of_the_system),
         CASE(healthy_is_connected_well_and_without_a_conflict),
-        CASE(the_list_has_all_runners_in_the_order_of_ids),
-        CASE(an_installation_without_runners_has_an_empty_list),
         CASE(it_conforms_to_the_official_schema),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
