@@ -53,12 +53,12 @@ name_ok() {
   [[ $1 =~ ^[a-z][a-z0-9-]{0,10}$ && $1 != br && $1 != vm ]] ||
     die "bad host name '$1' (a-z, 0-9, -, at most 11; not br or vm)"
 }
-locked() { # a function under the lab's lock; what it starts must close fd 9
+locked() { # a function under the lock of all labs; what it starts must close fd 9
   mkdir -p "$LAB_CACHE"
   (
     flock 9
     "$@"
-  ) 9>"$LAB_CACHE/$LAB.lock"
+  ) 9>"$LAB_CACHE/lab.lock"
 }
 
 # ---- making and booting hosts
