@@ -1160,8 +1160,8 @@ start_again() {
   }
   logged systemctl enable ece-agent.service
   restart_with_token
-  ! { within "$(seconds 10)" agent_is_judged && [[ $(head -n 1 "$WORK/status") == rejected* && -n ${SECRET[roles-token]:-} ]]; } ||
-    join_anew
+  within "$(seconds 10)" agent_is_judged
+  if [[ $(head -n 1 "$WORK/status") == rejected* && -n ${SECRET[roles-token]:-} ]]; then join_anew; fi
   wait_until_connected
   say "Done: $(head -n 1 "$WORK/status")"
   exit 0
@@ -1715,7 +1715,7 @@ main() {
   set_defaults
   unset CDPATH
   ((EUID)) || secure_environment
-  [[ ! -f ${BASH_SOURCE[0]:-} ]] || SCRIPT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+  [[ ! -f ${BASH_SOURCE[0]:-} ]] || SCRIPT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
   go_on "$@"
 }
 
