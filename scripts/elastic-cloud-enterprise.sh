@@ -613,7 +613,7 @@ check_host() {
   [[ -d /run/systemd/system ]] ||
     problem 5 "systemd does not run this host" "the services need it: use a host that systemd booted"
   if ! command -v dpkg >/dev/null || ! command -v apt-get >/dev/null; then
-    problem 5 "this host has no dpkg and apt-get" "use Debian 12 or Ubuntu 24.04; for others see docs/install.md, \"Without packages\""
+    problem 5 "this host has no dpkg and apt-get" "use Debian 12; for others see docs/install.md, \"Without packages\""
   fi
   for tool in curl openssl; do
     command -v "$tool" >/dev/null || problem 5 "$tool is not here" "apt-get install $tool"
